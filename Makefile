@@ -1,0 +1,50 @@
+# The one entry, the same on a laptop and in CI. Needs python3 (3.13, see .python-version) with venv; brings everything else itself.
+SHELL := /bin/bash
+UV := .tools/bin/uv
+PY := .venv/bin/python
+RUN := .venv/bin
+
+.PHONY: setup lock check lint types imports test soak demo bench clean
+.DEFAULT_GOAL := check
+
+$(UV):
+	python3 -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+.venv/.synced: requirements.lock pyproject.toml | $(UV)
+	$(UV) venv --quiet --allow-existing --python python3 .venv
+	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	@touch $@
+
+setup: .venv/.synced ## everything that the other targets need
+
+lock: $(UV) ## resolve the dependencies anew, with hashes and without registry addresses
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13 --group dev --extra spark pyproject.toml -o requirements.lock
+
+lint: setup
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+types: setup
+	$(RUN)/mypy
+
+imports: setup
+	$(RUN)/lint-imports
+
+test: setup ## what CI runs; needs nothing installed by hand
+	$(RUN)/pytest -m "not soak and not spark" -n 2
+
+soak: setup ## the long ones, and those on Spark
+	$(RUN)/pytest -m "soak or spark"
+
+check: lint types imports test
+
+demo: setup ## the sample channel, from files to statements
+	$(RUN)/headrace demo
+
+bench: setup
+	$(RUN)/headrace bench
+
+clean:
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis build demo

@@ -1,0 +1,218 @@
+"""The commands that bring data into a lake: intake, profiles."""
+
+import tempfile
+from contextlib import closing
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from headrace.cli import show
+from headrace.cli.app import app
+from headrace.engine.findings import Finding, Refusal, has_errors
+from headrace.engine.schema import TABLES
+from headrace.intake.load import Request, intake
+from headrace.intake.profile import ControlTotals, builtin_profiles, load_profile
+from headrace.intake.report import FileReport, Report
+from headrace.intake.store import LakeStore
+from headrace.intake.suggest import suggest_profile
+from headrace.intake.tables import read_table
+from headrace.lake import Lake
+from headrace.runs.book import Book
+
+REFERENCES = tuple(kind for kind in TABLES if kind != "lines")
+
+_Day = typer.Option(formats=["%Y-%m-%d"])
+
+
+@app.command(name="intake")
+def take_in(  # noqa: PLR0917 (one argument an option)
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Sales files, or one reference table's file.")],
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="How to read them: a built-in profile (see [bold]headrace profiles[/]), a profile's file, or the name of a "
+            f"reference table in canonical columns: {', '.join(REFERENCES)}."
+        ),
+    ],
+    lake: Annotated[Path, typer.Option(help="The lake's folder; it is made where there is none.")] = Path("lake"),
+    rejects: Annotated[
+        Path, typer.Option(help="Rows that did not load go here, each with its reason, to be repaired and sent again.")
+    ] = Path("rejects"),
+    from_: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Replace from this day …")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="… until before this day.")] = None,
+    received_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day the files arrived; today by default.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="Control total: how many rows the sender says there are.")] = None,
+    quantity: Annotated[str | None, typer.Option(help="Control total: the sum of the quantities.")] = None,
+    amount: Annotated[str | None, typer.Option(help="Control total: the sum of the amounts.")] = None,
+    confirm_shrinkage: Annotated[
+        bool, typer.Option(help="A replacing file may hold far less than what stands; say that this is meant.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option(help="Check everything and load nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Load sales files into the lake: good rows load, every other row is a finding with its number and reason.
+
+    The same file a second time adds nothing. Exit 1 where a row was rejected or held.
+    """
+    if profile in REFERENCES:
+        findings = _load_reference(profile, files, lake, dry_run=dry_run)
+        if json:
+            show.as_json({"table": profile, "findings": [finding.as_dict() for finding in findings]})
+        else:
+            show.findings(findings)
+        raise typer.Exit(1 if has_errors(findings) else 0)
+    read_by = load_profile(profile if profile in builtin_profiles() else Path(profile))
+    totals = ControlTotals(rows=rows, quantity=_number("quantity", quantity), amount=_number("amount", amount))
+    with closing(_lake(lake)) as facts:
+        request = Request(
+            received_on=received_on.date() if received_on else datetime.now(UTC).date(),
+            references=_references(facts),
+            period=_period(from_, until),
+            expected=totals if any((rows, quantity, amount)) else None,
+            shrinkage_confirmed=confirm_shrinkage,
+            dry_run=dry_run,
+        )
+        with show.err.status(f"loading {len(files)} file{'s' if len(files) > 1 else ''} …"):
+            report = intake(files, read_by, LakeStore(facts), request=request, out=rejects)
+    if json:
+        show.as_json(report.as_dict())
+    else:
+        _show_report(report)
+    raise typer.Exit(1 if report.has_errors else 0)
+
+
+profiles_app = typer.Typer(
+    invoke_without_command=True,
+    help="List the built-in profiles; `suggest` proposes one for a file, `show` prints one.",
+)
+app.add_typer(profiles_app, name="profiles")
+
+
+@profiles_app.callback()
+def profiles(context: typer.Context) -> None:
+    """List the built-in profiles."""
+    if context.invoked_subcommand is not None:
+        return
+    view = Table("profile", "for", box=box.SIMPLE_HEAD)
+    for name in builtin_profiles():
+        view.add_row(name, escape(load_profile(name).name))
+    show.out.print(view)
+    show.out.print(f"Reference tables load by their own names: {', '.join(REFERENCES)}.")
+    show.out.print("`headrace profiles suggest FILE` proposes a profile for a file of yours.")
+
+
+@profiles_app.command()
+def suggest(
+    file: Annotated[Path, typer.Argument(help="A sales file as a source sends it.")],
+    name: Annotated[str | None, typer.Option(help="The profile's name; by default from the file's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the proposed profile here.")] = None,
+) -> None:
+    """Propose a profile for a file, and say what a person has to decide."""
+    suggestion = suggest_profile(file, name=name)
+    if out is None:
+        show.out.file.write(suggestion.to_yaml())
+    else:
+        out.write_text(suggestion.to_yaml(), encoding="utf-8")
+        show.out.print(f"Written: {out}")
+    for note in suggestion.notes:
+        lead = "[yellow]decide[/]" if note.decide else f"[dim]{note.confidence}[/]"
+        show.err.print(f"{lead} {escape(note.about)}: {escape(note.message)}")
+
+
+@profiles_app.command(name="show")
+def show_profile(profile: Annotated[str, typer.Argument(help="A built-in profile.")]) -> None:
+    """Print a built-in profile, to start one of your own from."""
+    if profile not in builtin_profiles():
+        known = ", ".join(builtin_profiles())
+        raise Refusal("profile_not_found", f"There is no built-in profile {profile!r}: choose one of {known}.")
+    show.out.file.write((resources.files("headrace.intake") / "profiles" / f"{profile}.yaml").read_text("utf-8"))
+
+
+def _lake(folder: Path) -> Lake:
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        return Lake(folder)
+    return Lake.create(folder)
+
+
+def _references(lake: Lake) -> dict[str, pa.Table]:
+    with Book(lake.folder) as book:
+        return {
+            kind: lake.load_snapshot(content_hash)
+            for kind, content_hash in book.references().items()
+            if kind in {"partners", "products"}
+        }
+
+
+def _load_reference(kind: str, files: list[Path], folder: Path, *, dry_run: bool) -> list[Finding]:
+    if len(files) != 1:
+        raise Refusal("one_file", f"A reference table is one file; {len(files)} were given for {kind}.")
+    with tempfile.TemporaryDirectory(prefix="headrace-") as scratch:
+        read = read_table(kind, files[0], into=Path(scratch))
+        if read.table is None or dry_run:
+            return list(read.findings)
+        with closing(_lake(folder)) as lake, Book(lake.folder) as book:
+            changed = book.set_reference(kind, lake.store_snapshot(read.table), source=str(files[0]))
+    what = "in force from now on" if changed else "in force already, unchanged"
+    show.out.print(f"{kind}: {read.loaded:,} of {read.received:,} rows, {what}.")
+    return list(read.findings)
+
+
+def _period(from_: datetime | None, until: datetime | None) -> tuple[date, date] | None:
+    if (from_ is None) != (until is None):
+        raise Refusal("period_half", "A period needs both --from and --until.")
+    return (from_.date(), until.date()) if from_ and until else None
+
+
+def _number(name: str, text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise Refusal(
+            "not_a_number", f"--{name} {text!r} is not a number; write it plainly, as 46875762.8251."
+        ) from error
+    if not number.is_finite():
+        raise Refusal("not_a_number", f"--{name} {text!r} is not a number; write it plainly, as 46875762.8251.")
+    return number
+
+
+def _show_report(report: Report) -> None:
+    view = Table(box=box.SIMPLE_HEAD)
+    view.add_column("file", overflow="fold")
+    view.add_column("status")
+    for title in ("received", "loaded", "rejected", "held", "unchanged", "reversed"):
+        view.add_column(title, justify="right")
+    view.add_column("quantity loaded", justify="right")
+    view.add_column("money loaded")
+    for file in report.files:
+        counts = (f"{tally.rows:,}" for tally in (file.received, file.loaded, file.rejected, file.held, file.unchanged))
+        money = ", ".join(f"{show.number(value)} {currency}" for currency, value in file.loaded.amounts.items())
+        status = f"[{'red' if file.status == 'refused' else 'green'}]{file.status}[/]"
+        quantity = show.number(file.loaded.quantity)
+        view.add_row(escape(file.file), status, *counts, f"{file.reversed_lines:,}", quantity, money)
+    show.out.print(view)
+    for file in report.files:
+        _show_totals(file)
+    show.findings(report.findings)
+    rejected = [str(file.rejects) for file in report.files if file.rejects is not None]
+    if rejected:
+        show.out.print(f"Repair and send again: {', '.join(rejected)}")
+
+
+def _show_totals(file: FileReport) -> None:
+    for name, (stated, found) in (file.control_totals or {}).items():
+        verdict = "[green]agrees[/]" if stated == found else "[bold red]does not agree[/]"
+        show.out.print(f"Control total {name}: stated {show.number(stated)}, found {show.number(found)}: {verdict}")

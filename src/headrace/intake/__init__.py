@@ -1,0 +1,1 @@
+"""Files and profiles become checked activity lines and reference tables; no Django, no calculation."""

@@ -1,0 +1,300 @@
+"""Is what a row says plausible? Rules of the profile, known partners and products, prices, columns that must agree, suspects."""
+
+from collections.abc import Mapping as MappingOf
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+
+from headrace.engine.schema import LINE
+from headrace.intake.conversion import Styles, convert
+from headrace.intake.findings_log import DETAIL_MAX, FindingLog
+from headrace.intake.mapping import RETURNS, Mapping, number_literal
+from headrace.intake.profile import Agreement
+from headrace.intake.staging import ROW, TEXT, literal, quote
+from headrace.intake.store import FactStore
+from headrace.intake.verdicts import note
+
+_KNOWN = {
+    "partner": ("partner_id", "partners", "partner_id"),
+    "product": ("product_id", "products", "product_id"),
+    "buyer": ("buyer_id", "partners", "partner_id"),
+}
+
+
+def check_rows(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, str]:
+    """Note rows that break the profile's row rules, signs and currencies; give the reason of each rule by its code."""
+    reasons: dict[str, str] = {}
+    for rule in mapping.profile.rows:
+        reasons[rule.code] = rule.because
+        column = literal(rule.when[0].column)
+        note(con, code=rule.code, action=rule.do, rows=f"raw WHERE {mapping.condition(rule.when)}", column=column)
+    returned = f"kind IN ({', '.join(map(literal, RETURNS))})"
+    note(
+        con,
+        code="return_not_negative",
+        action="reject",
+        rows=f"lines_read WHERE {returned} AND (quantity > 0 OR amount > 0)",
+        stated="'A return carries negative quantity and amount, and this one has quantity ' || quantity || ' and"
+        " amount ' || amount"
+        " || '. State in the profile how this source signs its returns.'",
+    )
+    note(
+        con,
+        code="negative_sale",
+        action="warn",
+        rows=f"lines_read WHERE kind IN ('sale', 'purchase') AND quantity < 0 AND {ROW} NOT IN (SELECT {ROW} FROM faults)",
+        stated="'The row is no return and has quantity ' || quantity || '. It counts as written; state `kinds`"
+        " or `negative_is_return`"
+        " if it is a return.'",
+    )
+    if mapping.profile.currencies:
+        allowed = ", ".join(map(literal, mapping.profile.currencies))
+        note(
+            con,
+            code="unexpected_currency",
+            action="reject",
+            rows=f"lines_read WHERE currency NOT IN ({allowed})",
+            column="'currency'",
+            stated=f"'The row is in ' || currency || ', and this source reports in {', '.join(mapping.profile.currencies)}.'",
+        )
+    return reasons
+
+
+def check_known(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, references: MappingOf[str, pa.Table], log: FindingLog
+) -> None:
+    """Reject rows of unknown parties or products where the profile requires them; else give one warning per unknown name."""
+    for word, (field, table, identity) in _KNOWN.items():
+        if table not in references or not mapping.has(field):
+            continue
+        con.register("known", references[table])
+        unknown = (
+            f"lines_read ANTI JOIN (SELECT {identity} AS {field} FROM known) USING ({field}) WHERE {field} IS NOT NULL"
+        )
+        if word in mapping.profile.require_known:
+            stated = f"'{word} ' || {field} || ' is unknown. Add it to the {table}, or map it to one that is known.'"
+            note(con, code=f"unknown_{word}", action="reject", rows=unknown, column=literal(field), stated=stated)
+        else:
+            _warn_unknown(con, word, field, unknown, log)
+        con.unregister("known")
+
+
+def _warn_unknown(con: duckdb.DuckDBPyConnection, word: str, field: str, unknown: str, log: FindingLog) -> None:
+    names = con.execute(
+        f"SELECT {field}, count(*), min({ROW}) FROM {unknown} GROUP BY {field} ORDER BY min({ROW})"
+    ).fetchall()
+    for name, number, row in names[:DETAIL_MAX]:
+        log.add(
+            f"unknown_{word}",
+            f"{word} {name!r} is unknown ({number:,} rows from row {row} on). They load, and earn nothing until it is known.",
+            severity="warning",
+            row=row,
+            column=field,
+        )
+    log.count_more(f"unknown_{word}", field, "warning", max(0, len(names) - DETAIL_MAX))
+
+
+def check_prices(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, references: MappingOf[str, pa.Table], log: FindingLog
+) -> None:
+    """Compare unit prices with the product's listed price on the day."""
+    check = mapping.profile.price
+    if check is None:
+        return
+    products = references.get("products")
+    if products is None or check.list_price not in products.column_names:
+        log.add(
+            "no_price_list",
+            f"The profile compares prices with {check.list_price} of the products, and no products with that"
+            " column were given. Nothing"
+            " was compared; give the products.",
+            severity="warning",
+        )
+        return
+    con.register("listed", products)
+    names = products.column_names
+    start = "valid_from IS NULL OR occurred_on >= valid_from" if "valid_from" in names else "true"
+    end = "valid_until IS NULL OR occurred_on < valid_until" if "valid_until" in names else "true"
+    price = f"TRY_CAST({quote(check.list_price)} AS DECIMAL(18,6))"
+    unit = f"CAST({quote(check.unit) if check.unit else 'amount'} AS DECIMAL(19,6))"
+    times = "CAST(1 AS DECIMAL(9,0))" if check.unit else "abs(CAST(quantity AS DECIMAL(18,6)))"
+    compared = f"CAST(CAST({price} AS DECIMAL(18,6)) * {times} AS DECIMAL(28,4))"
+    low, high = (f"CAST({number_literal(limit)} AS DECIMAL(9,4))" for limit in (check.at_least, check.at_most))
+    rows = f"""
+        (SELECT {ROW}, {unit} AS unit, {compared} AS compared, {price} AS price FROM lines_read
+         JOIN listed USING (product_id) WHERE ({start}) AND ({end}) AND {price} > 0 AND quantity <> 0)
+        GROUP BY {ROW} HAVING NOT bool_or(CAST(abs(unit) AS DECIMAL(38,8)) BETWEEN compared * {low} AND compared * {high})"""
+    what = check.unit or "amount of the line"
+    note(
+        con,
+        code="implausible_price",
+        action=check.do,
+        rows=rows,
+        column=literal(check.unit or "amount"),
+        stated=f"'The {what} is ' || any_value(unit) || ', far from the {check.list_price} of the product (' ||"
+        " any_value(price) ||"
+        " '). Look for lost decimal points or another unit of measure.'",
+    )
+    con.unregister("listed")
+
+
+def check_agreements(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Note rows whose columns disagree where the profile says that they must agree."""
+    for agreement in mapping.profile.agreements:
+        names = agreement.equal or agreement.product
+        assert names is not None
+        left, right, shown = _sides(mapping, agreement)
+        tolerance = agreement.tolerance
+        if agreement.equal and agreement.as_type != "decimal":
+            differs = f"{left} IS DISTINCT FROM {right}"
+        else:
+            differs = f"abs({left} - {right}) > {number_literal(tolerance)}"
+        note(
+            con,
+            code="columns_disagree",
+            action=agreement.do,
+            rows=f"raw WHERE {differs}",
+            column=literal(names[0]),
+            stated=f"{shown} || ' disagree, and must not in this source.'",
+        )
+
+
+def _sides(mapping: Mapping, agreement: Agreement) -> tuple[str, str, str]:
+    """Give SQL for the two values to compare, and for a text that names both."""
+    names = agreement.equal or agreement.product
+    assert names is not None
+    texts = [mapping.column(name) for name in names]
+    shown = " || ' and ' || ".join(
+        f"'{name} ' || coalesce({text}, '(empty)')" for name, text in zip(names, texts, strict=True)
+    )
+    if agreement.product:
+        a, b, c = (f"CAST({convert(text, TEXT, LINE, mapping.styles).value} AS DECIMAL(19,6))" for text in texts)
+        return f"CAST({a} * {b} AS DECIMAL(38,6))", c, shown
+    kinds = {"text": pa.string(), "date": pa.date32(), "decimal": LINE}
+    styles = [mapping.styles, mapping.styles]
+    if agreement.dates:
+        styles = [Styles(mapping.styles.number, dates.style()) for dates in agreement.dates]
+    left, right = (convert(t, TEXT, kinds[agreement.as_type], s).value for t, s in zip(texts, styles, strict=True))
+    return left, right, shown
+
+
+def convert_units(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Turn quantities into base units; a unit without a factor is rejected. Unit prices are divided, rounded to six decimals."""
+    units = mapping.profile.units
+    if units is None or not mapping.has("unit"):
+        return
+    rows: list[tuple[str | None, str, Decimal]] = [
+        (None, unit, factor) for unit, factor in {units.base: Decimal(1), **units.factors}.items()
+    ]
+    rows += [(product, unit, factor) for product, table in units.per_product.items() for unit, factor in table.items()]
+    con.execute("CREATE OR REPLACE TEMP TABLE factors (product_id VARCHAR, unit VARCHAR, factor DECIMAL(18,6))")
+    con.executemany("INSERT INTO factors VALUES (?, ?, ?)", rows)
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE row_factors AS
+        SELECT {ROW}, l.unit AS unit, coalesce(own.factor, common.factor) AS factor FROM lines_read l
+        LEFT JOIN factors own ON own.product_id = l.product_id AND own.unit = l.unit
+        LEFT JOIN factors common ON common.product_id IS NULL AND common.unit = l.unit
+        WHERE l.unit IS NOT NULL"""
+    )
+    note(
+        con,
+        code="unknown_unit",
+        action="reject",
+        rows="row_factors WHERE factor IS NULL",
+        column="'unit'",
+        stated=f"'The unit ' || unit || ' has no factor to {units.base}. Add it to `units` in the profile.'",
+    )
+    # Integers in millionths, because a division of decimals would pass through a float; half away from zero.
+    millionths = "CAST(CAST(unit_price AS DECIMAL(38,6)) * 1000000 AS HUGEINT)"
+    factor = "CAST(CAST(factor AS DECIMAL(38,6)) * 1000000 AS HUGEINT)"
+    divided = f"sign(unit_price)::HUGEINT * ((2 * abs({millionths}) * 1000000 + {factor}) // (2 * {factor}))"
+    price = f", unit_price = CAST(CAST({divided} AS DECIMAL(38,0)) * CAST(0.000001 AS DECIMAL(7,6)) AS DECIMAL(18,6))"
+    converted = "TRY_CAST(round(CAST(quantity AS DECIMAL(19,6)) * CAST(f.factor AS DECIMAL(19,6)), 6) AS DECIMAL(18,6))"
+    price = price if mapping.has("unit_price") else ""
+    con.execute(
+        f"""
+        UPDATE lines_read SET quantity = {converted}, unit = {literal(units.base)}{price}
+        FROM row_factors f WHERE f.{ROW} = lines_read.{ROW} AND f.factor IS NOT NULL AND f.unit <> {literal(units.base)}"""
+    )
+    note(
+        con,
+        code="number_out_of_range",
+        action="reject",
+        rows="lines_read WHERE quantity IS NULL AND NOT _bad",
+        column="'quantity'",
+        stated="'the quantity in base units'",
+    )
+
+
+def check_suspects(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: FactStore | None) -> None:
+    """Hold rows that look like another line under another identity, in this file or among the lines that are there.
+
+    Alike in all fields that the profile names under `suspects`; or the same serial number from two reporters.
+    """
+    if mapping.profile.suspects and all(map(mapping.has, mapping.profile.suspects)):
+        _hold_alike(con, mapping.profile.suspects, store)
+    if mapping.has("serial_number"):
+        _hold_serials(con, store)
+
+
+def _hold_alike(con: duckdb.DuckDBPyConnection, suspects: tuple[str, ...], store: FactStore | None) -> None:
+    named = ", ".join(map(quote, suspects))
+    complete = " AND ".join(f"{quote(name)} IS NOT NULL" for name in suspects)
+    rows = f"""
+        (SELECT {ROW}, first_value({ROW}) OVER (PARTITION BY {named} ORDER BY {ROW}) AS first_row FROM lines_read
+         WHERE {complete} AND NOT _bad AND {ROW} NOT IN (SELECT {ROW} FROM numbered)) WHERE first_row <> {ROW}"""
+    listed = ", ".join(suspects)
+    note(
+        con,
+        code="suspected_duplicate",
+        action="hold",
+        rows=rows,
+        stated=f"'It equals row ' || first_row || ' in {listed}, under another identity. Release it if both happened.'",
+    )
+    if store is None:
+        return
+    keys = con.sql(f"SELECT DISTINCT {named} FROM lines_read WHERE {complete} AND NOT _bad").to_arrow_table()
+    con.register("there", store.lines_with(suspects, keys))
+    twins = f"(SELECT {named}, list(line_id) AS ids, min(line_id) AS twin FROM there GROUP BY {named})"
+    note(
+        con,
+        code="suspected_duplicate",
+        action="hold",
+        rows=f"(SELECT {ROW}, _base, {named} FROM lines_read) JOIN {twins} USING ({named}) WHERE NOT list_contains(ids, _base)",
+        stated=f"'It equals the loaded line ' || twin || ' in {listed}, under another identity. Release it if both happened.'",
+    )
+    con.unregister("there")
+
+
+def _hold_serials(con: duckdb.DuckDBPyConnection, store: FactStore | None) -> None:
+    columns = {row[0] for row in con.execute("DESCRIBE lines_read").fetchall()}
+    parties = [name for name in ("reporter_id", "partner_id") if name in columns]
+    reporter = f"coalesce({', '.join([*parties, chr(39) * 2])})"
+    sold = f"""
+        (SELECT {ROW}, serial_number, stage, _base, {reporter} AS reporter FROM lines_read
+         WHERE serial_number IS NOT NULL AND kind = 'sale' AND NOT _bad)"""
+    several = f"(SELECT serial_number, stage FROM {sold} GROUP BY ALL HAVING count(DISTINCT reporter) > 1)"
+    note(
+        con,
+        code="serial_reported_twice",
+        action="hold",
+        rows=f"{sold} SEMI JOIN {several} USING (serial_number, stage)",
+        column="'serial_number'",
+        stated="'Serial number ' || serial_number || ' is reported by several parties in this file. Decide whose sale it is.'",
+    )
+    if store is None:
+        return
+    keys = con.sql(f"SELECT DISTINCT serial_number, stage FROM {sold}").to_arrow_table()
+    con.register("there", store.lines_with(("serial_number", "stage"), keys))
+    twins = "(SELECT serial_number, stage, min(line_id) AS twin FROM there GROUP BY ALL)"
+    note(
+        con,
+        code="serial_reported_twice",
+        action="hold",
+        rows=f"{sold} JOIN {twins} USING (serial_number, stage) WHERE twin <> _base",
+        column="'serial_number'",
+        stated="'Serial number ' || serial_number || ' was loaded already as line ' || twin || '. Decide whose sale it is.'",
+    )
+    con.unregister("there")

@@ -1,0 +1,156 @@
+"""What is decided about each row: faults by row, and from them the findings, the file of rejects, and the counts.
+
+The table `faults` holds one row per fault: _row, col, code, action (reject, hold, warn), stated (what the message is about).
+A row with a reject is rejected, else with a hold held, else loaded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from headrace.engine.findings import Severity
+from headrace.intake.conversion import MESSAGES, Styles, describe
+from headrace.intake.findings_log import FindingLog
+from headrace.intake.mapping import REJECT_COLUMNS, fails, typed
+from headrace.intake.mapping import Mapping as LineMapping
+from headrace.intake.staging import ROW, Staged, as_sql_text, literal, quote
+
+SEVERITIES: Mapping[str, Severity] = {"reject": "error", "hold": "warning", "warn": "warning"}
+OUTCOMES: Mapping[str, str] = {
+    "reject": " The row is rejected.",
+    "hold": " The row is held for a decision.",
+    "warn": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows, how many units, and how much money by currency."""
+
+    rows: int
+    quantity: Decimal
+    amounts: dict[str, Decimal]
+
+    def plus_rows(self, rows: int) -> "Tally":
+        """Add rows that hold neither units nor money that could be read."""
+        return Tally(self.rows + rows, self.quantity, self.amounts)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give a JSON object, decimals as text."""
+        return {
+            "rows": self.rows,
+            "quantity": f"{self.quantity:f}",
+            "amounts": {currency: f"{amount:f}" for currency, amount in self.amounts.items()},
+        }
+
+
+def begin(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the empty table of faults."""
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE faults ({ROW} BIGINT, col VARCHAR, code VARCHAR, action VARCHAR, stated VARCHAR)"
+    )
+
+
+def note(
+    con: duckdb.DuckDBPyConnection, *, code: str, action: str, rows: str, column: str = "NULL", stated: str = "NULL"
+) -> None:
+    """Add the same fault for all rows of a query's FROM part; column and stated are SQL."""
+    con.execute(f"INSERT INTO faults SELECT {ROW}, {column}, {literal(code)}, {literal(action)}, {stated} FROM {rows}")
+
+
+def note_bad_values(con: duckdb.DuckDBPyConnection, mapping: LineMapping) -> None:
+    """Add a fault for each value that could not be read."""
+    if not con.execute("SELECT 1 FROM lines_read WHERE _bad LIMIT 1").fetchall():
+        return
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM raw SEMI JOIN (SELECT {ROW} FROM lines_read"
+        f" WHERE _bad) USING ({ROW})"
+    )
+    for field in mapping.fields:
+        con.execute(
+            f"""
+            INSERT INTO faults
+            SELECT {ROW}, {literal(field.column or field.name)},
+                   CASE WHEN {field.stated} IS NULL THEN 'missing_value' ELSE {field.reason} END, 'reject', {field.stated}
+            FROM {typed(mapping, "bad_rows")} WHERE {fails(field)}"""
+        )
+    con.execute("DROP TABLE bad_rows")
+
+
+def decide(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `verdicts`: one row per row with a reject or hold, and its outcome."""
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE verdicts AS
+        SELECT {ROW}, CASE WHEN bool_or(action = 'reject') THEN 'rejected' ELSE 'held' END AS outcome
+        FROM faults WHERE action <> 'warn' GROUP BY {ROW}"""
+    )
+
+
+def log_faults(con: duckdb.DuckDBPyConnection, log: FindingLog, styles: Styles, reasons: Mapping[str, str]) -> None:
+    """Turn faults into findings: the first of each kind in full, all of them counted."""
+    kinds = con.execute("SELECT code, col, action, count(*) FROM faults GROUP BY ALL ORDER BY ALL").fetchall()
+    for code, column, action, number in kinds:
+        severity = SEVERITIES[action]
+        room = log.room(code, column, severity)
+        rows = con.execute(
+            f"SELECT {ROW}, stated FROM faults WHERE code = ? AND col IS NOT DISTINCT FROM ? AND action = ? ORDER"
+            f" BY {ROW} LIMIT {room}",
+            [code, column, action],
+        ).fetchall()
+        for row, stated in rows:
+            message = _message(code, column, stated, styles, reasons) + OUTCOMES[action]
+            log.add(code, message, severity=severity, row=row, column=column)
+        log.count_more(code, column, severity, number - len(rows))
+
+
+def _message(code: str, column: str | None, stated: str | None, styles: Styles, reasons: Mapping[str, str]) -> str:
+    if code in reasons:
+        return reasons[code]
+    if code in MESSAGES:
+        return describe(code, column or "", stated, styles)
+    return stated or code
+
+
+def tally(con: duckdb.DuckDBPyConnection, outcome: str | None) -> Tally:
+    """Count rows, units and money of one outcome: received (null), loaded, rejected, held, unchanged."""
+    source = f"lines_read LEFT JOIN verdicts USING ({ROW})"
+    where = "true" if outcome is None else f"coalesce(outcome, 'loaded') = {literal(outcome)}"
+    groups = con.execute(
+        f"""
+        SELECT currency, count(*), coalesce(sum(quantity), 0), coalesce(sum(amount), 0) FROM {source} WHERE {where}
+        GROUP BY currency ORDER BY currency NULLS LAST"""
+    ).fetchall()
+    return Tally(
+        sum(count for _, count, _, _ in groups),
+        sum((quantity for _, _, quantity, _ in groups), Decimal(0)),
+        {currency or "(none)": amount for currency, _, _, amount in groups},
+    )
+
+
+def write_rejects(con: duckdb.DuckDBPyConnection, staged: Staged, target: Path) -> int:
+    """Write rejected and held rows as they came, with row number, outcome and reasons in front, to be repaired and sent again.
+
+    The columns _row, _outcome, _reasons may stay in the file when it is sent again. Gives the number of rows written.
+    """
+    written = int(con.execute("SELECT count(*) FROM verdicts WHERE outcome IN ('rejected', 'held')").fetchall()[0][0])
+    if not written:
+        return 0
+    columns = ", ".join(
+        f"{as_sql_text(f'_c{i}', kind)} AS {quote(name)}"
+        for i, (name, kind) in enumerate(zip(staged.columns, staged.types, strict=True))
+        if name not in REJECT_COLUMNS
+    )
+    reasons = "string_agg(DISTINCT coalesce(col || ': ', '') || code, '; ' ORDER BY coalesce(col || ': ', '') || code)"
+    con.execute(
+        f"""
+        COPY (SELECT {ROW} AS _row, outcome AS _outcome, _reasons, {columns} FROM raw
+              JOIN verdicts USING ({ROW})
+              JOIN (SELECT {ROW}, {reasons} AS _reasons FROM faults WHERE action <> 'warn' GROUP BY {ROW}) USING ({ROW})
+              WHERE outcome IN ('rejected', 'held') ORDER BY {ROW})
+        TO {literal(str(target))} (FORMAT csv, HEADER)"""
+    )
+    return written

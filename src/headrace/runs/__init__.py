@@ -1,0 +1,1 @@
+"""A calculation as a record: where its inputs come from, how it is written, computed again, simulated, finalised."""

@@ -1,0 +1,406 @@
+"""Made-up program documents over every key that can be calculated, for the comparison with the engine."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from headrace.engine.terms import Terms, check
+from tests.reference.made_lines import PARTNERS, picked, rarely
+
+type Document = dict[str, Any]
+
+PARTNER_RULES = (
+    "partner.region = 'EMEA'",
+    "partner.level in ('gold', 'silver')",
+    "not partner.level = 'gold'",
+    "partner.region is not null or partner.level = 'gold'",
+)
+LINE_RULES = (
+    "product.family = 'radio'",
+    "line.quantity >= 2",
+    "line.channel = 'web' or product.family = 'cable'",
+    "line.amount between -100 and 100",
+    "deal.discount > 5",
+    "line.product_id <> 'B'",
+    "buyer.region = 'EMEA' or line.buyer_id is null",
+)
+RELATIVE_EDGES = {
+    "multiple": ("0.5", "0.9", "1", "1.1", "2"),
+    "percent": ("5", "10", "50", "100"),
+    "amount": ("0", "50", "100"),
+}
+EDGES = ("0", "50", "100", "150.5", "300", "1000")
+SMALL_EDGES = ("0", "1", "3", "5.5", "10", "14")
+
+
+@st.composite
+def documents(draw: st.DrawFn, identity: str) -> list[Terms]:
+    """All versions of one made-up program; without fault by the check of documents."""
+    first = draw(_first_version(identity))
+    found = [first]
+    if draw(rarely(4)):
+        numbers = range(2, 3 + draw(st.integers(0, 1)))
+        found += [first | draw(_amendment(first, number)) for number in numbers]
+    terms = [Terms.model_validate(document) for document in found]
+    for each in terms:
+        faults = [fault for fault in check(each) if fault.severity == "error"]
+        assert not faults, (each, faults)
+    return terms
+
+
+@st.composite
+def programs(draw: st.DrawFn, count: int = 10) -> list[list[Terms]]:
+    """Some programs, a few of which meet in a group."""
+    made = [draw(documents(f"p{at}")) for at in range(draw(st.integers(1, count)))]
+    if len(made) > 1 and draw(rarely(2)):
+        rule = draw(picked("exclusive", "best", "cascade"))
+        for order, at in enumerate(draw(st.permutations(range(min(len(made), 3))))):
+            combine: Document = {"group": "g", "rule": rule, "order": order}
+            if rule == "cascade":
+                combine |= {"reduces_others": draw(picked(True, False)), "reduced_by_others": draw(picked(True, False))}
+            made[at] = [_with(terms, {"combine": combine}) for terms in made[at]]
+    return made
+
+
+def _with(terms: Terms, change: Document) -> Terms:
+    return Terms.model_validate(terms.model_dump(by_alias=True, exclude_unset=True) | change)
+
+
+@st.composite
+def _amendment(draw: st.DrawFn, first: Document, number: int) -> Document:
+    """What a later version changes: its dates, its amounts."""
+    start = draw(picked(date(2026, 2, 15), date(2026, 3, 1), date(2026, 4, 1)))
+    until = first.get("valid", {}).get("until")
+    if until is not None and start >= until:
+        start = date(2026, 1, 20)
+    change: Document = {
+        "version": number,
+        "valid": {"from": start, "until": until},
+        "applies": draw(picked("from_date", "period_start", "next_period")),
+    }
+    schedule = dict(first["schedule"])
+    schedule.pop("changes", None)
+    if "tiers" in schedule:
+        factor = draw(picked(Decimal("0.5"), Decimal(2)))
+        schedule["tiers"] = [_scaled(tier, factor) for tier in schedule["tiers"]]
+    return change | {"schedule": schedule}
+
+
+def _scaled(tier: Document, factor: Decimal) -> Document:
+    keys = [key for key in ("rate", "per_unit", "down_by") if key in tier]
+    return tier | {key: (tier[key] * factor).quantize(Decimal("0.000001")) for key in keys}
+
+
+@st.composite
+def _first_version(draw: st.DrawFn, identity: str) -> Document:
+    document: Document = {"program": identity, "version": 1}
+    document |= draw(_money())
+    document |= draw(_parties())
+    pricing = draw(picked("tiers", "tiers", "tiers", "tiers", "table", "package", "free_goods"))
+    measure = draw(_measure(pricing))
+    document["measure"] = measure
+    if pricing in {"tiers", "table"}:
+        document |= draw(_base(measure))
+    document["schedule"] = draw(_schedule(pricing, measure, document))
+    document["limits"] = draw(_limits(pricing, document))
+    if pricing == "free_goods":
+        document |= {"currency": "UNITS", "money": "USD", "settle": document["settle"] | {"as": "free_goods"}}
+        document.pop("rounding", None)
+    inputs = draw(_inputs(document))
+    if inputs:
+        document["inputs"] = inputs
+        document |= draw(_enrolment(inputs))
+    return document
+
+
+@st.composite
+def _money(draw: st.DrawFn) -> Document:
+    found: Document = {"settle": {}}
+    currency = draw(picked("USD", "USD", "USD", "JPY", "KWD", "PTS"))
+    found["currency"] = currency
+    if currency == "PTS":
+        found |= {"money": "USD", "settle": {"as": "points"}}
+    if draw(rarely(6)):
+        found["rounding"] = draw(picked({"decimals": 0}, {"remainder": "carry_forward"}))
+    if draw(rarely(5)):
+        found["convert"] = {"on": draw(picked("settlement", "period_end")), "age_days_max": draw(picked(60, 366))}
+    elif draw(rarely(2)):
+        found["convert"] = {"age_days_max": draw(picked(0, 30))}
+    if draw(rarely(5)):
+        found["settle"] |= {"late": draw(picked("forfeit", "ask")), "grace_days": draw(picked(0, 10, 30))}
+    return found
+
+
+@st.composite
+def _parties(draw: st.DrawFn) -> Document:
+    earner = draw(picked("seller", "seller", "seller", "buyer", "reporter", "rep", "group"))
+    found: Document = {"earner": earner}
+    if earner != "rep" and draw(rarely(5)):
+        found["paid_to"] = draw(picked("parent", "group_head", "distributor"))
+    if draw(rarely(4)):
+        found["kinds"] = draw(
+            picked(
+                ["sale", "return", "purchase", "purchase_return"],
+                ["sale"],
+                ["sale", "return", "training", "stock_count"],
+            )
+        )
+    if draw(rarely(6)):
+        found |= {"stage": ["sell_in", "sell_through"], "internal": draw(picked(False, True))}
+    if draw(rarely(3)):
+        found["valid"] = {
+            "from": draw(picked(None, date(2026, 1, 1), date(2026, 1, 20))),
+            "until": draw(picked(None, date(2026, 4, 1), date(2026, 5, 11))),
+        }
+    if draw(rarely(3)):
+        found["partners"] = draw(picked(*PARTNER_RULES))
+    if draw(rarely(3)):
+        found["lines"] = draw(picked(*LINE_RULES))
+    if draw(rarely(4)):
+        found["facts_as_of"] = draw(picked("period_start", "period_end"))
+    if draw(rarely(4)):
+        found["returns"] = "own_date"
+    if draw(rarely(5)):
+        found["verify"] = draw(picked("line.serial_number is not null", "line.channel = 'web'"))
+    if draw(rarely(6)):
+        found["gate"] = ["partner.level = 'gold'"]
+    return found
+
+
+@st.composite
+def _measure(draw: st.DrawFn, pricing: str) -> Document:
+    of = draw(
+        picked(
+            "amount", "quantity", "amount", "count", "margin", "gross", "cost", "price_list.list",
+            "distinct line.product_id", "distinct line.customer_id",
+        )
+    )  # fmt: skip
+    found: Document = {
+        "of": of,
+        "every": draw(picked("quarter", "month", "year", "half", "week", "program")),
+        "per": draw(
+            picked(
+                ["earner"], ["earner"], ["earner", "product"], ["group"], ["product"], ["family"], ["line.channel", "earner"],
+                ["line"], ["deal"], ["earner", "rep"], ["earner", "customer"], ["buyer"], ["earner", "authorization"],
+            )
+        ),
+    }  # fmt: skip
+    if of == "gross" and draw(rarely(3)):
+        found["minus"] = [draw(picked("cost", "amount"))]
+    if found["every"] not in {"week", "program"} and draw(rarely(5)):
+        found["anchor"] = draw(picked(date(2026, 1, 31), date(2025, 11, 15)))
+    elif found["every"] in {"month", "quarter"} and draw(rarely(6)):
+        found["calendar"] = "fiscal"
+    if draw(rarely(5)):
+        found["lines"] = draw(picked(*LINE_RULES))
+    if pricing == "tiers" and draw(rarely(4)):
+        found |= draw(_relative(found["every"]))
+    return found
+
+
+@st.composite
+def _relative(draw: st.DrawFn, every: str) -> Document:
+    way = draw(picked("multiple", "percent", "amount"))
+    if draw(rarely(2)):
+        return {"target": {"as": way} | ({"value": Decimal(100)} if draw(rarely(2)) else {})}
+    baseline = "entered" if every == "program" else draw(picked("previous_period", "previous_year", "entered"))
+    growth: Document = {"as": way, "baseline": baseline, "no_baseline": draw(picked("skip", "zero"))}
+    if baseline != "entered" and draw(rarely(4)):
+        growth["frozen_on"] = date(2026, 4, 10)
+    return {"growth": growth}
+
+
+@st.composite
+def _base(draw: st.DrawFn, measure: Document) -> Document:
+    if "growth" in measure and draw(rarely(2)):
+        return {"pays_on": "growth"}
+    if not draw(rarely(4)):
+        return {}
+    return {"pays_on": draw(picked("amount", "quantity", "gross", "margin", "count", "price_list.list"))}
+
+
+@st.composite
+def _schedule(draw: st.DrawFn, pricing: str, measure: Document, document: Document) -> Document:
+    found: Document = {}
+    if pricing == "package":
+        found["package"] = {
+            "of": draw(picked(Decimal(3), Decimal(100), Decimal("2.5"))),
+            "pays": draw(picked(Decimal(10), Decimal("3.33"))),
+            "count": draw(picked("full", "started")),
+            "free": draw(picked(Decimal(0), Decimal(5))),
+        }
+        return found
+    if pricing == "free_goods":
+        return {
+            "free_goods": {"buy": draw(picked(Decimal(3), Decimal(10))), "get": draw(picked(Decimal(1), Decimal(2)))}
+        }
+    if pricing == "table":
+        found["table"] = draw(_table())
+        if draw(rarely(4)):
+            found["changes"] = [{"on": date(2026, 2, 14), "table": draw(_table())}]
+    else:
+        found |= draw(_tiers(measure, document))
+    if document.get("pays_on") == "growth" and found.get("mode", "incremental") == "retroactive":
+        return found
+    if draw(rarely(4)):
+        found["fixed"] = draw(picked(Decimal(2), Decimal("0.333333")))
+    if draw(rarely(5)):
+        found["free"] = draw(picked({"lines": 2}, {"amount": Decimal(75)}, {"lines": 3, "amount": Decimal(120)}))
+    if draw(rarely(4)) and any("rate" in tier or "per_unit" in tier for tier in found.get("tiers", [{"rate": 1}])):
+        found["boosts"] = [
+            {"when": draw(picked(*LINE_RULES)), "factor": draw(picked(Decimal(2), Decimal("1.333333")))}
+            for _ in range(draw(st.integers(1, 2)))
+        ]
+        found["boost_rule"] = draw(picked("highest", "multiply"))
+    return found
+
+
+@st.composite
+def _tiers(draw: st.DrawFn, measure: Document, document: Document) -> Document:
+    growing = document.get("pays_on") == "growth"
+    modes = ("incremental", "retroactive") if growing else ("incremental", "retroactive", "rolling", "total")
+    found: Document = {"mode": draw(picked(*modes))}
+    made = _tier_list(measure, growing)
+    found["tiers"] = draw(made)
+    valid = document.get("valid", {})
+    if draw(rarely(6)) and (valid.get("until") is None) and (valid.get("from") or date.min) < date(2026, 2, 14):
+        found["changes"] = [{"on": date(2026, 2, 14), "tiers": draw(made)}]
+    specials = [key for tier in found["tiers"] for key in tier]
+    if ("down_to" in specials or "margin_to" in specials) and draw(rarely(3)):
+        found["cost_basis"] = "price_list.list"
+    return found
+
+
+@st.composite
+def _tier_list(draw: st.DrawFn, measure: Document, rates_only: bool) -> list[Document]:
+    relative = measure.get("growth") or measure.get("target")
+    if relative:
+        pool = RELATIVE_EDGES[relative["as"]]
+    elif measure["of"] in {"quantity", "count"} or measure["of"].startswith("distinct"):
+        pool = SMALL_EDGES
+    else:
+        pool = EDGES
+    numbers = [Decimal(text) for text in pool]
+    edges = sorted(draw(st.lists(st.sampled_from(numbers), unique=True, min_size=1, max_size=4)))
+    if draw(rarely(2)):
+        edges[0] = Decimal(0)
+    special = (
+        None if rates_only or draw(picked(True, True, True, False)) else draw(picked("down_to", "down_by", "margin_to"))
+    )
+    tiers = []
+    for edge in edges:
+        tier: Document = {draw(picked("from", "from", "above")): edge}
+        tiers.append(tier | draw(_tier_pays(special, rates_only)))
+    return tiers
+
+
+@st.composite
+def _tier_pays(draw: st.DrawFn, special: str | None, rates_only: bool) -> Document:
+    if special is not None:
+        amounts = {
+            "down_to": (Decimal(5), Decimal("8.5")),
+            "down_by": (Decimal("1.5"),),
+            "margin_to": (Decimal("0.2"),),
+        }
+        return {special: draw(picked(*amounts[special]))}
+    rate = {"rate": draw(picked(*(Decimal(text) for text in ("0.1", "0", "0.025", "0.333333", "0.05"))))}
+    if rates_only:
+        return rate
+    unit = {"per_unit": draw(picked(Decimal(3), Decimal("0.75")))}
+    bonus = {"bonus": draw(picked(Decimal(10), Decimal("7.77")))}
+    return draw(picked(rate, rate, unit, rate | unit, rate | bonus, bonus, unit | bonus))
+
+
+@st.composite
+def _table(draw: st.DrawFn) -> list[Document]:
+    rows: list[Document] = []
+    seen = set()
+    for _ in range(draw(st.integers(1, 4))):
+        row: Document = {}
+        for key, values in (("product", ["A", "B"]), ("family", ["radio"]), ("region", ["EMEA"]), ("level", ["gold"])):
+            if draw(rarely(2)):
+                row[key] = draw(picked(*values))
+        if (conditions := tuple(sorted(row.items()))) in seen:
+            continue
+        seen.add(conditions)
+        row |= draw(
+            picked(
+                {"rate": Decimal("0.1")},
+                {"per_unit": Decimal(2)},
+                {"rate": Decimal("0.05"), "per_unit": Decimal("0.5")},
+            )
+        )
+        if draw(rarely(3)):
+            row["quantity_max"] = draw(picked(Decimal(3), Decimal(10)))
+        rows.append(row)
+    return rows
+
+
+@st.composite
+def _limits(draw: st.DrawFn, pricing: str, document: Document) -> Document:
+    found: Document = {}
+    if pricing in {"tiers", "table"} and draw(rarely(4)):
+        found["line"] = draw(
+            picked({"floor": Decimal(1)}, {"cap": Decimal(5)}, {"floor": Decimal(1), "cap": Decimal(5)})
+        )
+    if draw(rarely(4)):
+        found["measure"] = {"max": draw(picked(Decimal(120), Decimal(4), Decimal("200.25")))}
+    payout: Document = {}
+    if draw(rarely(4)):
+        payout["per_scope"] = draw(picked(Decimal(12), Decimal("5.55")))
+    if draw(rarely(5)):
+        payout["program"] = draw(picked(Decimal(20), Decimal(60)))
+    if payout:
+        found["payout"] = payout
+    if draw(rarely(5)):
+        found["prorate"] = draw(picked("payout", "edges", "both")) if pricing == "tiers" else "payout"
+    if draw(rarely(5)):
+        found["minimum"] = {"amount": Decimal(8), "below": draw(picked("carry_forward", "forfeit"))}
+    if draw(rarely(6)):
+        found["guarantee"] = {"amount": draw(picked(Decimal(15), Decimal("3.33")))}
+    tiers = document["schedule"].get("tiers")
+    starts_at_nought = tiers is not None and next(iter(tiers[0].values())) == 0
+    if (starts_at_nought or pricing == "table") and draw(rarely(2)):
+        found["negative"] = draw(picked("pay", "carry"))
+    return found
+
+
+@st.composite
+def _inputs(draw: st.DrawFn, document: Document) -> list[Document]:
+    measure, schedule = document["measure"], document["schedule"]
+    rows: list[Document] = []
+    rated = any(entry.get("rate") for entry in (*schedule.get("tiers", ()), *schedule.get("table", ())))
+    entered = measure.get("growth", {}).get("baseline") == "entered"
+    for earner in (*PARTNERS, "R1", "G1"):
+        row: Document = {}
+        if "target" in measure and not draw(rarely(4)):
+            row["target"] = draw(picked(Decimal(50), Decimal("33.333333"), Decimal(200)))
+        if entered and not draw(rarely(4)):
+            row["baseline"] = draw(picked(Decimal(50), Decimal("33.333333"), Decimal(0)))
+        if rated and draw(rarely(12)):
+            row["rate"] = Decimal("0.123456")
+        if draw(rarely(20)):
+            row["cap"] = Decimal(7)
+        if draw(rarely(12)):
+            row["enrolled_from"] = draw(picked(date(2026, 1, 31), date(2026, 2, 15)))
+            row["enrolled_until"] = draw(picked(None, date(2026, 3, 1), date(2026, 4, 1)))
+        if row:
+            rows.append({"earner": earner} | row)
+    return rows
+
+
+@st.composite
+def _enrolment(draw: st.DrawFn, inputs: list[Document]) -> Document:
+    if not any(row.get("enrolled_from") for row in inputs):
+        return {}
+    found: Document = {
+        "counts_from": draw(picked("program", "enrolment")),
+        "on_exit": draw(picked("pay", "prorate", "forfeit")),
+    }
+    if draw(rarely(2)):
+        found["enrolled"] = True
+    if draw(rarely(3)):
+        found["facts_as_of"] = "enrolment"
+    return found
