@@ -16,7 +16,7 @@ from headrace.lake.owner import is_known_dead, owner_name
 
 from .channel import content, files_of, lines, numbered, query, take_in
 
-_TESTS = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def two_intakes(lake: Lake) -> Iterator[list[subprocess.Popen[str]]]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=_TESTS,
+            cwd=_ROOT,
         )
         for name in ("one", "two")
     ]

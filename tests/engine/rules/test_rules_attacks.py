@@ -4,7 +4,7 @@ import time
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headrace.engine.rules import ColumnType, Rule, RuleError, from_rows, parse
@@ -337,6 +337,7 @@ FRAGMENTS = st.sampled_from(
     | st.lists(FRAGMENTS, max_size=14).map(" ".join)
     | st.lists(FRAGMENTS, max_size=8).map("".join)
 )
+@example(text="0<0<0")
 def test_whatever_is_written_is_a_rule_or_refused(text: str) -> None:
     try:
         rule = parse(text, COLUMNS)

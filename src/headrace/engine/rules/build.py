@@ -234,6 +234,8 @@ class Builder:
         """Take a node where a value is needed: conditions are none."""
         if isinstance(node, VALUES):
             return node
+        if node is _NOTHING:  # already refused
+            return Unknown(node.at)
         message = "A condition cannot be compared, listed or calculated with; join conditions by and, or, not."
         self._faults.add("not_a_value", message, node.at)
         return Unknown(node.at)
