@@ -129,15 +129,17 @@ def _mixed_currencies(desk: Desk, plan: Plan, relation: str) -> tuple[set[int], 
         f"SELECT program, string_agg(DISTINCT currency, ', ' ORDER BY currency) FROM {relation} "
         f"WHERE edition IN ({open_ones}) AND (measures OR reason IS NULL) GROUP BY program HAVING count(DISTINCT currency) > 1"
     )
-    findings = [
-        Finding(
-            code="mixed_currencies",
-            message=f"{plan.book.programs[int(str(program))].id} counts in no currency of its own and meets lines in "
-            f"{currencies}; say which money it means (the key money). It was not calculated.",
-        )
-        for program, currencies in rows
-    ]
+    findings = [mixed_currencies(plan.book.programs[int(str(program))].id, str(met)) for program, met in rows]
     return {int(str(program)) for program, _ in rows}, findings
+
+
+def mixed_currencies(program: str, currencies: str) -> Finding:
+    """Say that a program without a money of its own met several."""
+    message = (
+        f"{program} counts in no currency of its own and meets lines in {currencies}; say which money it means (the key money). "
+        "It was not calculated."
+    )
+    return Finding(code="mixed_currencies", message=message)
 
 
 def _reasons(

@@ -22,6 +22,7 @@ import pyarrow as pa
 import headrace
 from headrace.engine import Request, calculate
 from headrace.engine.findings import Finding, Refusal
+from headrace.engine.judge import mixed_currencies
 from headrace.engine.reach import Reach, reaches
 from headrace.engine.schema import Lines, Tables
 from headrace.engine.terms import Terms
@@ -30,7 +31,7 @@ from headrace.engine.totals import ScopeKey, Sums, Totals, work
 from headrace.lake import Lake, State
 from headrace.lake.register import Batch
 from headrace.lake.register_sqlite import SqliteRegister
-from headrace.live import Followed, SqliteTotals, Standing, StatementKey, Work
+from headrace.live import Followed, Posting, SqliteTotals, Standing, StatementKey, Work
 from headrace.runs.book import Book
 from headrace.runs.compare import STATEMENT_KEY, Difference, differences
 from headrace.runs.live_lines import BatchLines, batch_lines, lines_of, unknown_sales
@@ -77,6 +78,10 @@ class Live:
     def standings(self, *, program: str | None = None, payee: str | None = None) -> list[Standing]:
         """Give the statements as they stand."""
         return self._store.standings(program=program, payee=payee)
+
+    def postings(self, *, program: str | None = None) -> list[Posting]:
+        """Give every change of what is earned, in order of time."""
+        return self._store.postings(program=program)
 
     def followed(self) -> list[Followed]:
         """List the followed programs."""
@@ -186,10 +191,11 @@ class Live:
             return shares
 
         done = work(Request(programs=terms, tables=self._tables(lines)), keep)
-        refused = {program for program, met in done.moneys.items() if len(met) > 1}
+        refused = {program: met for program, met in done.moneys.items() if len(met) > 1}
+        mixed = [mixed_currencies(program, ", ".join(sorted(met))) for program, met in sorted(refused.items())]
         return _Computed(
             standings=[each for each in _standings(done.statements) if each.key.program not in refused],
-            findings=done.findings, totals=totals, moneys=done.moneys, awaited=unknown_sales(self._con, lines),
+            findings=(*done.findings, *mixed), totals=totals, moneys=done.moneys, awaited=unknown_sales(self._con, lines),
         )  # fmt: skip
 
     # Batches
