@@ -17,7 +17,7 @@ from headrace.engine.findings import Finding, Severity
 from headrace.engine.ladders import LADDERS, RUNGS
 from headrace.engine.marching import Run, run_lines
 from headrace.engine.pairs import PairsOf, Plan
-from headrace.engine.qualify import REASONS, TAKEN, classify_feed, count_early, is_wide, list_cards
+from headrace.engine.qualify import REASONS, TAKEN, Feed, classify_feed, count_early, is_wide, list_cards
 from headrace.engine.schema import Tables
 from headrace.engine.session import Session
 from headrace.engine.straight import sum_scopes
@@ -67,7 +67,7 @@ def judge_lines(desk: Desk, plan: Plan, tables: Tables, groups: combine.Groups, 
     relation: str | None = None
     refused: set[int] = set()
     findings: list[Finding] = []
-    if make_pairs(desk.session, plan):
+    if make_pairs(desk.session, plan, [feed for feed in plan.feeds if not feed.straight]):
         relation = combine.take_exclusively(session, groups, read_against(desk, plan, tables))
         refused, findings = _mixed_currencies(desk, plan, relation)
         rows = session.rows(f"SELECT edition, reason, gate, count(*) FROM {relation} GROUP BY ALL")
@@ -77,14 +77,13 @@ def judge_lines(desk: Desk, plan: Plan, tables: Tables, groups: combine.Groups, 
     return Judgement(relation=relation, reasons=reasons, refused=frozenset(refused), findings=tuple(findings), run=run)
 
 
-def make_pairs(session: Session, plan: Plan) -> bool:
-    """Make `pairs` of the programs that take the long way; tells whether there are any."""
+def make_pairs(session: Session, plan: Plan, feeds: Sequence[Feed]) -> bool:
+    """Make `pairs` of some feeds; tells whether there are any."""
     selects: list[str] = []
-    for feed in plan.feeds:
-        if not feed.straight:
-            pairs = PairsOf(plan, feed)
-            selects.append(pairs.select())
-            list_cards(session, plan.book.cards, feed, pairs.attributes)
+    for feed in feeds:
+        pairs = PairsOf(plan, feed)
+        selects.append(pairs.select())
+        list_cards(session, plan.book.cards, feed, pairs.attributes)
     if selects:
         session.table("pairs", " UNION ALL ".join(selects))
     return bool(selects)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from headrace.engine import statements
-from headrace.engine.accounts import Desk
+from headrace.engine.accounts import Desk, listed
 from headrace.engine.book import Book, make_book
 from headrace.engine.findings import Finding
 from headrace.engine.judge import Judgement, make_pairs, read_against
@@ -26,6 +26,7 @@ from headrace.engine.prepare import prepare
 from headrace.engine.results import STATEMENTS
 from headrace.engine.run import Request, open_session, price_waves
 from headrace.engine.session import Session
+from headrace.engine.straight import settle_straight
 from headrace.engine.values import UNITS, Needs
 from headrace.engine.words import decode_scopes
 
@@ -77,29 +78,36 @@ def work(request: Request, fold: Fold, *, counted: Collection[str] | None = None
     all. Others among the lines are there only because a return names them. Every program must be additive.
     """
     with open_session(request) as session:
-        book = make_book(request.programs, request.tables.references.get("calendar"))
-        plan = prepare(session, book, request.tables, request.as_of, short=False)
-        if plan is None:
-            return Worked(statements=STATEMENTS.empty_table(), moneys={}, findings=book.findings)
-        put_schedules(session, book)
-        make_pairs(session, plan)
-        statements.put_labels(session, book, plan.calendar)
+        return work_in(session, request, fold, counted=counted)
+
+
+def work_in(session: Session, request: Request, fold: Fold, *, counted: Collection[str] | None = None) -> Worked:
+    """Do `work` in a session that is open, so that one process need not open one for every batch."""
+    book = make_book(request.programs, request.tables.references.get("calendar"))
+    plan = prepare(session, book, request.tables, request.as_of)
+    if plan is None:
+        return Worked(statements=STATEMENTS.empty_table(), moneys={}, findings=book.findings)
+    put_schedules(session, book)
+    make_pairs(session, plan, plan.feeds)
+    statements.put_labels(session, book, plan.calendar)
+    desk = Desk(
+        session=session, book=book, calendar=plan.calendar, scopes=plan.scopes, ids=plan.known.ids,
+        as_of=plan.source.as_of, fixed=None,
+    )  # fmt: skip
+    places, shares = _shares(session, plan, counted)
+    totals = fold(shares)
+    _put_totals(session, plan, places, totals)
+    findings = [*plan.findings]
+    straight = [edition for feed in plan.feeds if feed.straight for edition in feed.editions]
+    if straight:
+        findings += settle_straight(desk, plan, straight, None)
+    if not all(feed.straight for feed in plan.feeds):
         statements.put_program_labels(session, book)
-        desk = Desk(
-            session=session, book=book, calendar=plan.calendar, scopes=plan.scopes, ids=plan.known.ids,
-            as_of=plan.source.as_of, fixed=None,
-        )  # fmt: skip
-        places, shares = _shares(session, plan, counted)
-        totals = fold(shares)
-        _put_totals(session, plan, places, totals)
         relation = read_against(desk, plan, request.tables)
         judged = Judgement(relation=relation, reasons={}, refused=frozenset(), findings=(), run=None)
-        findings = [*plan.findings]
         price_waves(desk, plan, judged, None, findings, by_line=False)
-        made = statements.read_statements(session)
-        return Worked(
-            statements=_with_lines(made, totals), moneys=_moneys(session, plan, places), findings=tuple(findings)
-        )
+    made = statements.read_statements(session)
+    return Worked(statements=_with_lines(made, totals), moneys=_moneys(session, plan, places), findings=tuple(findings))
 
 
 class _Place(NamedTuple):
@@ -178,12 +186,23 @@ class _PartNames:
 
 
 def _put_totals(session: Session, plan: Plan, places: Mapping[ScopeKey, _Place], totals: Totals) -> None:
-    """Put totals in the place of `pairs`: each part as one line, later rate cards after earlier ones."""
+    """Put totals in the place of what was made of lines: `straight_sums` of plain programs, `pairs` of the others.
+
+    A part stands as one line, later rate cards after earlier ones.
+    """
     rows = sorted(_rows(plan.book, places, totals), key=lambda row: row[:3])
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_TOTALS)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, _TOTALS, strict=True)]
     session.put("totals", pa.Table.from_arrays(arrays, schema=_TOTALS))
-    session.table("pairs", _as_pairs(plan))
+    straight = listed([-1, *(edition.number for feed in plan.feeds if feed.straight for edition in feed.editions)])
+    total = unscaled("CAST(sum(CAST(m AS HUGEINT)) AS HUGEINT)")
+    session.view(
+        "straight_sums",
+        f"SELECT CAST(s AS {plan.scopes.type}) AS s, edition, earner_no, payee_no, {total} AS total, "
+        f"CAST(sum(lines) AS BIGINT) AS lines FROM totals WHERE edition IN ({straight}) GROUP BY ALL",
+    )
+    if not all(feed.straight for feed in plan.feeds):
+        session.table("pairs", f"{_as_pairs(plan)} WHERE edition NOT IN ({straight})")
 
 
 _TOTALS = pa.schema(
@@ -191,7 +210,7 @@ _TOTALS = pa.schema(
         ("since", pa.int32()), ("s", pa.string()), ("part", pa.string()), ("period", pa.int32()), ("program", pa.int32()),
         ("edition", pa.int32()), ("card", pa.int32()), ("earner_no", pa.int32()), ("payee_no", pa.int32()),
         ("measures", pa.bool_()), ("earns", pa.bool_()), ("boost", pa.string()), ("table_row", pa.int32()),
-        ("m", pa.string()), ("b", pa.string()), ("u", pa.string()), ("quantity", pa.string()),
+        ("m", pa.string()), ("b", pa.string()), ("u", pa.string()), ("quantity", pa.string()), ("lines", pa.int64()),
     ]
 )  # fmt: skip
 
@@ -205,7 +224,7 @@ def _rows(book: Book, places: Mapping[ScopeKey, _Place], totals: Totals) -> Iter
             since = max(book.cards[card].since, book.editions[edition].since)
             yield (
                 since, place.s, part, place.period, place.program, edition, card, place.earner_no, place.payee_no,
-                measures, earns, boost, row, *(str(value) for value in sums[:4]),
+                measures, earns, boost, row, *(str(value) for value in sums[:4]), sums.lines,
             )  # fmt: skip
 
 

@@ -25,9 +25,10 @@ from headrace.engine.findings import Finding, Refusal
 from headrace.engine.judge import mixed_currencies
 from headrace.engine.reach import Reach, reaches
 from headrace.engine.schema import Lines, Tables
+from headrace.engine.session import Session
 from headrace.engine.terms import Terms
 from headrace.engine.terms.canonical import terms_hash
-from headrace.engine.totals import ScopeKey, Sums, Totals, work
+from headrace.engine.totals import ScopeKey, Sums, Totals, work, work_in
 from headrace.lake import Lake, State
 from headrace.lake.register import Batch
 from headrace.lake.register_sqlite import SqliteRegister
@@ -64,8 +65,12 @@ class Live:
         self._book = book
         self._store = SqliteTotals(lake.register)
         self._con = duckdb.connect()
+        self._session = Session(
+            memory_bytes_max=None, threads=1, temp_dir=None
+        )  # a batch is small; more threads only wait for each other
+        self._hashes: dict[tuple[str, int], str] = {}
         self._snapshots: dict[str, pa.Table] = {}
-        self._documents: dict[str, Terms] = {}
+        self._documents: dict[str, tuple[Terms, str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +79,7 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._con.close()
+        self._session.close()
 
     def standings(self, *, program: str | None = None, payee: str | None = None) -> list[Standing]:
         """Give the statements as they stand."""
@@ -209,7 +215,8 @@ class Live:
             if working.done:
                 return False
             taking = {each.program for each in working.followed()}
-            lines = batch_lines(self._con, self._lake, batch.batch_seq, Path(scratch)) if taking else None
+            roles = {column for each in reach for column in each.columns}
+            lines = batch_lines(self._con, self._lake, batch.batch_seq, Path(scratch), roles=roles) if taking else None
             if lines is None:
                 return True
             unsettled = working.awaited(lines.counted)
@@ -232,7 +239,8 @@ class Live:
     def _add(self, working: Work, terms: tuple[Terms, ...], lines: BatchLines) -> Sequence[Finding]:
         """Add a batch to the totals of additive programs."""
         request = Request(programs=terms, tables=self._tables(lines.lines))
-        done = work(request, working.add, counted=lines.counted)
+        self._session.statements.clear()
+        done = work_in(self._session, request, working.add, counted=lines.counted)
         for program, moneys in done.moneys.items():
             if len(working.met(program, moneys)) > 1:
                 working.turn_stale(program, "it met lines in several currencies")
@@ -241,7 +249,7 @@ class Live:
 
     def _renew(self, working: Work, reach: Reach, batch: BatchLines, into: Path) -> Sequence[Finding]:
         """Calculate all statements of the parties that a batch names."""
-        named = frozenset().union(*(batch.parties.get(column, frozenset()) for column in reach.columns))
+        named = frozenset().union(*(batch.parties[column] for column in reach.columns))
         parties, members = self._members(named) if reach.groups else (named, named)
         if not parties:
             return ()
@@ -274,7 +282,11 @@ class Live:
         programs: dict[str, list[Terms]] = {}
         for document in self._book.programs():
             text = json.dumps(document, sort_keys=True)
-            terms = self._documents.setdefault(text, Terms.model_validate(document))
+            if text not in self._documents:
+                read = Terms.model_validate(document)
+                self._documents[text] = read, terms_hash(read)
+            terms, hashed = self._documents[text]
+            self._hashes[terms.program, terms.version] = hashed
             programs.setdefault(terms.program, []).append(terms)
         return programs
 
@@ -294,7 +306,7 @@ class Live:
         content = [
             headrace.__version__,
             reach.way,
-            sorted(terms_hash(each) for each in together),
+            sorted(self._hashes[each.program, each.version] for each in together),
             sorted(self._book.references().items()),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -10,7 +10,6 @@ import pyarrow as pa
 from headrace.engine.schema import Lines
 from headrace.lake import Lake
 
-ROLES = ("partner_id", "buyer_id", "reporter_id", "rep_id")
 _RETURNS = "kind IN ('return', 'purchase_return')"
 
 
@@ -28,20 +27,19 @@ class BatchLines:
     parties: dict[str, frozenset[str]]
 
 
-def batch_lines(con: duckdb.DuckDBPyConnection, lake: Lake, batch_seq: int, into: Path) -> BatchLines | None:
-    """Take the lines of a batch, as a Parquet file in `into`; null where it added none."""
+def batch_lines(
+    con: duckdb.DuckDBPyConnection, lake: Lake, batch_seq: int, into: Path, *, roles: Collection[str]
+) -> BatchLines | None:
+    """Take the lines of a batch, as a Parquet file in `into`; null where it added none. roles: whose parties are asked for."""
     found = lake.lines(batch_seq, batch=batch_seq)
     if not found.paths:
         return None
     con.execute(f"CREATE OR REPLACE TEMP TABLE of_batch AS FROM {_read(found)} WHERE batch_seq = {batch_seq}")
-    ids = frozenset(str(row[0]) for row in con.execute("SELECT line_id FROM of_batch").fetchall())
+    ids = _ids(con, "SELECT line_id FROM of_batch")
     if not ids:
         return None
-    named = con.execute(
-        f"SELECT DISTINCT original_line_id FROM of_batch WHERE {_RETURNS} AND original_line_id IS NOT NULL "
-        "AND original_line_id NOT IN (SELECT line_id FROM of_batch)"
-    ).fetchall()
-    missing = {str(row[0]) for row in named}
+    named = _ids(con, f"SELECT original_line_id FROM of_batch WHERE {_RETURNS} AND original_line_id IS NOT NULL")
+    missing = named - ids
     if missing:
         everything = lake.lines()
         con.register("named_ids", pa.table({"line_id": pa.array(sorted(missing), pa.string())}))
@@ -50,19 +48,14 @@ def batch_lines(con: duckdb.DuckDBPyConnection, lake: Lake, batch_seq: int, into
             f"FROM {_read(everything)} SEMI JOIN named_ids USING (line_id) WHERE {_bound(everything)}"
         )
         con.unregister("named_ids")
-        missing -= {str(row[0]) for row in con.execute("SELECT line_id FROM of_batch").fetchall()}
-    parties = {
-        role: frozenset(
-            str(row[0])
-            for row in con.execute(f"SELECT DISTINCT {role} FROM of_batch WHERE {role} IS NOT NULL").fetchall()
-        )
-        for role in ROLES
-        if role in found.columns
-    }
+        missing -= _ids(con, "SELECT line_id FROM of_batch")
+    parties = {role: _ids(con, f"SELECT DISTINCT {role} FROM of_batch WHERE {role} IS NOT NULL") for role in roles}
     path = into / f"batch-{batch_seq}.parquet"
     con.execute(f"COPY of_batch TO {_text(path)} (FORMAT parquet)")
-    lines = Lines(paths=(path,), columns=found.columns)
-    return BatchLines(lines=lines, counted=ids, unknown=frozenset(missing), parties=parties)
+    # Without the column, nobody looks for sales that are not named.
+    columns = {name: kind for name, kind in found.columns.items() if named or name != "original_line_id"}
+    lines = Lines(paths=(path,), columns=columns)
+    return BatchLines(lines=lines, counted=ids, unknown=missing, parties=parties)
 
 
 def lines_of(
@@ -85,11 +78,15 @@ def unknown_sales(con: duckdb.DuckDBPyConnection, lines: Lines) -> frozenset[str
     """List the sales that returns among the lines name and that are not among them."""
     if not lines.paths or "original_line_id" not in lines.columns:
         return frozenset()
-    rows = con.execute(
+    return _ids(
+        con,
         f"SELECT DISTINCT original_line_id FROM {_read(lines)} WHERE {_RETURNS} AND original_line_id IS NOT NULL AND "
-        f"{_bound(lines)} AND original_line_id NOT IN (SELECT line_id FROM {_read(lines)} WHERE {_bound(lines)})"
-    ).fetchall()
-    return frozenset(str(row[0]) for row in rows)
+        f"{_bound(lines)} AND original_line_id NOT IN (SELECT line_id FROM {_read(lines)} WHERE {_bound(lines)})",
+    )
+
+
+def _ids(con: duckdb.DuckDBPyConnection, query: str) -> frozenset[str]:
+    return frozenset(str(row[0]) for row in con.execute(query).fetchall())
 
 
 def _read(lines: Lines) -> str:
