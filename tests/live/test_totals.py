@@ -1,5 +1,6 @@
-"""Running totals: added once a batch, exact at any size, posted in the same transaction as the batch."""
+"""The store of live balances: a batch is worked once, exactly, with its postings, or not at all."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -8,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from headrace.engine.findings import Refusal
+from headrace.engine.totals import ScopeKey, Sums
 from headrace.lake import State
 from headrace.lake.register_sqlite import SqliteRegister
-from headrace.live import Followed, Posting, SqliteTotals, StatementKey, Sums, TotalKey
+from headrace.live import Followed, SqliteTotals, Standing, StatementKey
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
-VOLUME = Followed(program="volume", terms_hash="t1", loaded_as_of=0)
+Q1, Q2 = date(2025, 1, 1), date(2025, 4, 1)
 
 
 @pytest.fixture
@@ -30,159 +32,164 @@ def register(tmp_path: Path) -> Iterator[SqliteRegister]:
     made.close()
 
 
-def statement(payee: str, program: str = "volume") -> StatementKey:
-    return StatementKey(
-        program=program,
-        payee_kind="partner",
-        payee_id=payee,
-        scope=f'{{"earner":"{payee}"}}',
-        period_from=date(2025, 1, 1),
-        period_until=date(2025, 4, 1),
-    )
+@pytest.fixture
+def store(register: SqliteRegister) -> SqliteTotals:
+    """Give a store that follows the program volume from before the first batch."""
+    made = SqliteTotals(register)
+    with made.load([followed()], expected=[]):
+        pass
+    return made
 
 
-def total(payee: str, card: str = "1") -> TotalKey:
-    return TotalKey(statement=statement(payee), rate_card=card)
+def followed(program: str = "volume", as_of: int = 0, basis: str = "b1") -> Followed:
+    return Followed(program=program, basis=basis, loaded_as_of=as_of)
 
 
-def posting(payee: str, amount: str, cause: str) -> Posting:
-    return Posting(statement=statement(payee), version=1, amount=Decimal(amount), currency="USD", cause=cause)
+def scope(payee: str, program: str = "volume") -> ScopeKey:
+    return ScopeKey(program, f'{{"earner":"{payee}"}}', Q1, Q2)
 
 
-def follow(store: SqliteTotals) -> None:
-    store.load(VOLUME, totals=[], postings=[], expected=None)
+def standing(payee: str, earned: str, currency: str = "USD", program: str = "volume") -> Standing:
+    key = StatementKey(program, "partner", payee, f'{{"earner":"{payee}"}}', Q1, Q2)
+    return Standing(
+        key=key, version=1, measure=Decimal("100.000001"), base=Decimal(100), tier=1, earned=Decimal(earned),
+        unverified=Decimal(0), currency=currency, lines=2, next_from=Decimal(1000), next_distance=Decimal("899.999999"),
+        carried=None, carried_in=None, payable_on=date(2025, 5, 1),
+    )  # fmt: skip
 
 
-def work(store: SqliteTotals, batch_seq: int, payee: str, measure: str, amount: str) -> dict[TotalKey, Sums]:
-    with store.batch(batch_seq, at=NOW) as batch:
-        if batch.done:
-            return {}
-        after = batch.add([(total(payee), Sums(measure=Decimal(measure), base=Decimal(measure), lines=1))])
-        batch.post([posting(payee, amount, f"batch:{batch_seq}")])
-        return after
+def add_up(store: SqliteTotals, batch_seq: int, payee: str, measure: int, earned: str) -> Sums | None:
+    """Work a batch of one line; gives the totals after it."""
+    with store.batch(batch_seq, at=NOW) as work:
+        if work.done:
+            return None
+        after = work.add({scope(payee): {"1.0.11..": Sums(measure, measure, 1, 0, 1)}})
+        work.put([standing(payee, earned)])
+    return after[scope(payee)]["1.0.11.."]
 
 
-def test_batches_add_up_and_mark_themselves_posted(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-    work(store, 1, "P1", "100.25", "2.01")
-    after = work(store, 2, "P1", "-0.250001", "-0.01")
-    assert after == {total("P1"): Sums(measure=Decimal("99.999999"), base=Decimal("99.999999"), lines=2)}
-    (balance,) = store.balances()
-    assert (balance.posted, balance.currency, balance.totals) == (Decimal("2"), "USD", {"1": after[total("P1")]})
-    states = [batch.state for batch in register.batches()]
-    assert states == [State.POSTED, State.POSTED, State.APPENDED, State.REGISTERED]
+def posted(store: SqliteTotals) -> list[tuple[str, str, str]]:
+    return [(each.key.payee_id, f"{each.amount:f}", each.cause) for each in store.postings()]
 
 
-def test_batch_worked_twice_changes_nothing(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-    work(store, 1, "P1", "100", "2")
-    before = store.balances()
-    assert work(store, 1, "P1", "100", "2") == {}
-    assert store.balances() == before
+def test_totals_grow_by_batches_and_differences_are_posted(store: SqliteTotals, register: SqliteRegister) -> None:
+    assert add_up(store, 1, "A", 10**30, "10") == Sums(10**30, 10**30, 1, 0, 1)
+    assert add_up(store, 2, "A", 1, "12.50") == Sums(10**30 + 1, 10**30 + 1, 2, 0, 2)
+    assert posted(store) == [("A", "10", "batch:1"), ("A", "2.50", "batch:2")]
+    assert store.standings() == [standing("A", "12.50")]
+    assert [batch.state for batch in register.batches()][:3] == [State.POSTED, State.POSTED, State.APPENDED]
 
 
-def test_batch_whose_work_fails_leaves_no_trace(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-
-    def fail() -> None:
-        with store.batch(1, at=NOW) as batch:
-            batch.add([(total("P1"), Sums(measure=Decimal(1)))])
-            raise RuntimeError("pricing failed")
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert store.balances() == []
-    found = register.batch(1)
-    assert found is not None
-    assert found.state is State.APPENDED
-    assert work(store, 1, "P1", "100", "2") != {}
+def test_a_batch_that_was_posted_changes_nothing(store: SqliteTotals) -> None:
+    add_up(store, 1, "A", 5, "10")
+    assert add_up(store, 1, "A", 5, "20") is None
+    assert posted(store) == [("A", "10", "batch:1")]
 
 
-def test_batch_that_is_not_in_the_lake_is_refused(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
+def test_an_error_undoes_everything(store: SqliteTotals, register: SqliteRegister) -> None:
+    with pytest.raises(sqlite3.IntegrityError), store.batch(1, at=NOW) as work:  # noqa: PT012 (what came before is undone)
+        work.add({scope("A"): {"1.0.11..": Sums(1, 1, 1, 0, 1)}})
+        work.put([standing("A", "10")])
+        work.put([standing("A", "11")])
+    assert (store.standings(), store.postings()) == ([], [])
+    assert register.batches()[0].state is State.APPENDED
+    assert add_up(store, 1, "A", 5, "10") == Sums(5, 5, 1, 0, 1)
+
+
+def test_a_batch_that_is_not_in_the_lake_cannot_be_posted(store: SqliteTotals) -> None:
     with pytest.raises(Refusal) as refused, store.batch(4, at=NOW):
         pass
     assert refused.value.code == "batch_not_appended"
 
 
-def test_sums_beyond_sixty_four_bits_stay_exact(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-    large = "9999999999999999999999.999999"
-    work(store, 1, "P1", large, "0.01")
-    work(store, 2, "P1", large, "0.01")
-    work(store, 3, "P1", "0.000002", "0.01")
-    (balance,) = store.balances()
-    assert balance.totals["1"].measure == Decimal("20000000000000000000000")
-    assert balance.posted == Decimal("0.03")
-
-
-def test_touched_statement_comes_back_with_all_its_rate_cards(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-    with store.batch(1, at=NOW) as batch:
-        batch.add([(total("P1", "1"), Sums(measure=Decimal(1))), (total("P2", "1"), Sums(measure=Decimal(5)))])
-    with store.batch(2, at=NOW) as batch:
-        after = batch.add([(total("P1", "2"), Sums(measure=Decimal(2))), (total("P1", "2"), Sums(measure=Decimal(3)))])
-    assert after == {total("P1", "1"): Sums(measure=Decimal(1)), total("P1", "2"): Sums(measure=Decimal(5))}
-
-
-def test_posting_of_one_cause_counts_once(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-    with store.batch(1, at=NOW) as batch:
-        assert batch.post([posting("P1", "5", "final:2025-01"), posting("P1", "5", "final:2025-01")]) == 1
-        assert batch.posted([statement("P1"), statement("P2")]) == {
-            statement("P1"): Decimal(5),
-            statement("P2"): Decimal(0),
+def test_batches_in_the_load_are_not_added_again(store: SqliteTotals) -> None:
+    with store.load([followed(as_of=2, basis="b2")], expected=[followed()]) as work:
+        assert work.add({scope("A"): {"1.0.11..": Sums(7, 7, 1, 0, 1)}}) == {
+            scope("A"): {"1.0.11..": Sums(7, 7, 1, 0, 1)}
         }
-
-
-def test_load_holds_the_batches_up_to_it_and_later_ones_are_added(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    loaded = Followed(program="volume", terms_hash="t1", loaded_as_of=2)
-    store.load(
-        loaded, totals=[(total("P1"), Sums(measure=Decimal(7)))], postings=[posting("P1", "1", "load")], expected=None
-    )
+        work.put([standing("A", "7")])
     with store.batch(2, at=NOW) as batch:
-        assert batch.programs() == []
+        assert batch.followed() == []
     with store.batch(3, at=NOW) as batch:
-        assert batch.programs() == [loaded]
-        assert batch.add([(total("P1"), Sums(measure=Decimal(1)))]) == {total("P1"): Sums(measure=Decimal(8))}
+        assert [each.program for each in batch.followed()] == ["volume"]
 
 
-def test_load_computed_before_a_later_batch_is_refused(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-    work(store, 1, "P1", "100", "2")
-    before = store.balances()
+def test_a_load_that_others_overtook_is_refused(store: SqliteTotals) -> None:
+    add_up(store, 1, "A", 5, "10")
+    for expected, as_of in (([followed()], 0), ([], 1), ([followed(basis="b9")], 1)):
+        with pytest.raises(Refusal) as refused, store.load([followed(as_of=as_of, basis="b2")], expected=expected):
+            pass
+        assert refused.value.code == "totals_moved"
+    assert store.standings() == [standing("A", "10")]
+
+
+def test_a_load_begins_totals_anew_and_posts_only_differences(store: SqliteTotals) -> None:
+    add_up(store, 1, "A", 5, "10")
+    with store.load([followed(as_of=1, basis="b2")], expected=[followed()]) as work:
+        work.add({scope("B"): {"1.0.11..": Sums(7, 7, 1, 0, 1)}})
+        work.put([standing("B", "3")])
+        assert work.withdraw("volume", [standing("B", "3").key], among=None) == 1
+    assert [(payee, amount) for payee, amount, _ in posted(store)] == [("A", "10"), ("B", "3"), ("A", "-10")]
+    assert store.standings() == [standing("B", "3")]
+
+
+def test_only_statements_of_the_named_parties_are_withdrawn(store: SqliteTotals) -> None:
+    with store.batch(1, at=NOW) as work:
+        work.put([standing("A", "1"), standing("B", "2"), standing("C", "3")])
+    with store.batch(2, at=NOW) as work:
+        assert work.withdraw("volume", [standing("B", "2").key], among=("earner", ["A", "B"])) == 1
+    assert [each.key.payee_id for each in store.standings()] == ["B", "C"]
+
+
+def test_a_statement_in_another_currency_is_taken_back_in_the_old_one(store: SqliteTotals) -> None:
+    with store.batch(1, at=NOW) as work:
+        work.put([standing("A", "10")])
+    with store.batch(2, at=NOW) as work:
+        assert work.put([standing("A", "9", "EUR")]) == 2
+    assert [(f"{each.amount:f}", each.currency) for each in store.postings()][1:] == [("9", "EUR"), ("-10", "USD")]
+
+
+def test_a_sale_that_a_return_waits_for_is_noticed_once(store: SqliteTotals) -> None:
+    with store.batch(1, at=NOW) as work:
+        assert not work.awaited(["S1"])
+        work.await_sales(["S1", "S2"])
+    with store.batch(2, at=NOW) as work:
+        assert work.awaited(["S1", "X"])
+        assert not work.awaited(["S1"])
+
+
+def test_stale_programs_take_part_in_no_batch(store: SqliteTotals) -> None:
+    with store.batch(1, at=NOW) as work:
+        work.turn_stale("volume", "late sale")
+    assert store.followed()[0].stale == "late sale"
+    with store.batch(2, at=NOW) as work:
+        assert work.followed() == []
+
+
+def test_currencies_that_a_program_met_are_remembered(store: SqliteTotals) -> None:
+    with store.batch(1, at=NOW) as work:
+        assert work.met("volume", ["USD"]) == {"USD"}
+    with store.batch(2, at=NOW) as work:
+        assert work.met("volume", ["EUR"]) == {"USD", "EUR"}
+
+
+def test_a_forgotten_program_is_taken_back(store: SqliteTotals) -> None:
+    add_up(store, 1, "A", 5, "10")
+    store.forget("volume")
+    assert (store.followed(), store.standings()) == ([], [])
+    assert sum(each.amount for each in store.postings()) == 0
+
+
+def test_the_store_of_a_newer_version_is_refused(store: SqliteTotals, register: SqliteRegister) -> None:
+    with register.transaction() as connection:
+        connection.execute("update live_format set version = 99")
     with pytest.raises(Refusal) as refused:
-        store.load(VOLUME, totals=[], postings=[], expected=VOLUME)
-    assert refused.value.code == "totals_moved"
-    anew = Followed(program="volume", terms_hash="t2", loaded_as_of=1)
-    with pytest.raises(Refusal, match="compute them again"):
-        store.load(anew, totals=[], postings=[], expected=None)
-    assert store.balances() == before
-    store.load(anew, totals=[(total("P1"), Sums(measure=Decimal(3)))], postings=[], expected=VOLUME)
-    (balance,) = store.balances()
-    assert (balance.totals["1"].measure, balance.posted) == (Decimal(3), Decimal(2))
+        SqliteTotals(register)
+    assert refused.value.code == "totals_newer"
 
 
-def test_balances_are_found_by_program_and_payee_and_survive_reopening(register: SqliteRegister) -> None:
-    store = SqliteTotals(register)
-    follow(store)
-    work(store, 1, "P1", "1", "1")
-    work(store, 2, "P2", "2", "2")
-    again = SqliteTotals(SqliteRegister(register.path))
-    assert [balance.statement.payee_id for balance in again.balances()] == ["P1", "P2"]
-    assert [balance.posted for balance in again.balances(payee=("partner", "P2"))] == [Decimal(2)]
-    assert again.balances(program="other") == []
-    again.forget("volume")
-    assert [(balance.totals, balance.posted) for balance in again.balances(program="volume")] == [
-        ({}, Decimal(1)),
-        ({}, Decimal(2)),
-    ]
-    assert again.followed() == []
+def test_standings_are_found_by_program_and_payee(store: SqliteTotals) -> None:
+    with store.batch(1, at=NOW) as work:
+        work.put([standing("A", "1"), standing("B", "2"), standing("A", "4", program="other")])
+    assert [each.earned for each in store.standings(payee="A")] == [Decimal(4), Decimal(1)]
+    assert [each.earned for each in store.standings(program="volume", payee="A")] == [Decimal(1)]

@@ -4,7 +4,6 @@ Measured on a lake with 200 partners and the asked number of lines, against one 
 its raw content kept, checked for duplicates, written, committed and fsynced before the next one starts.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from math import ceil
 
@@ -48,18 +47,58 @@ def intake(bench: Bench, name: str) -> Row:
     return judged(row, more_is_better=True)
 
 
-def balances(what: str) -> Callable[[Bench, str], Row]:
-    """Give a row on batches that must also show in the balances, once a part follows batches that far."""
+def balances(bench: Bench, name: str) -> Row:
+    """Post batches of all partners to the balances of additive programs."""
+    what = "1,000 in-order lines durable and in the balances of 20 additive programs"
+    return _posted(bench, name, what, late=False, ordered=False, reach=250, aim=120)
 
-    def row(bench: Bench, name: str) -> Row:
-        return Row(
-            name=name,
-            what=f"{what}; lake of {bench.settings.size.lines:,} lines",
-            verdict="not installed",
-            measured="headrace.live keeps totals, but no part yet follows a batch into them; see append",
-        )
 
-    return row
+def balances_ordered(bench: Bench, name: str) -> Row:
+    """Post batches of all partners to the balances of ordered programs."""
+    what = "1,000 in-order lines durable and in the balances of 20 ordered programs, a touched statement"
+    return _posted(bench, name, what, late=False, ordered=True, reach=300, aim=150)
+
+
+def balances_late(bench: Bench, name: str) -> Row:
+    """Post late lines of one partner to the balances of ordered programs."""
+    what = "1,000 late lines of one partner durable and in the balances of 20 ordered programs, a touched statement"
+    return _posted(bench, name, what, late=True, ordered=True, reach=300, aim=150)
+
+
+def _posted(bench: Bench, name: str, what: str, *, late: bool, ordered: bool, reach: float, aim: float) -> Row:
+    """Measure posting on a lake and on one with a tenth of its lines; for ordered programs a touched statement counts."""
+    large = _large(bench)
+    small = replace(large, lines=max(1, large.lines // 10))
+    what = f"{what}; lake of {large.lines:,} lines against {small.lines:,}"
+    few, many = (_post(bench, size, late=late, ordered=ordered) for size in (small, large))
+    missing = unmeasured(name, what, few, many)
+    if missing is not None:
+        return missing
+    if few.detail["differences"] or many.detail["differences"]:
+        return Row(name=name, what=what, verdict="different", measured="balances differ from the calculation in full")
+    slow, fast = percentile(many.laps, 95) * 1000, percentile(few.laps, 95) * 1000
+    changed = many.detail["changed"]
+    figure = slow / max(1, changed) if ordered else slow
+    each = f"; {figure:.1f} ms for each of {changed:,.0f} changed statements" if ordered else ""
+    growth = slow / fast
+    measured = (
+        f"p95 {slow:.0f} ms, half {percentile(many.laps, 50) * 1000:.0f} ms{each}; {growth:.2f} × the smaller lake"
+    )
+    row = Row(
+        name=name, what=what, verdict="short", measured=measured, figure=figure, reach=reach, aim=aim,
+        peak_bytes=many.peak_bytes, detail=both(few=few, many=many) | {"growth": growth, "growth_max": _GROWTH_MAX},
+    )  # fmt: skip
+    if figure > reach or (growth > _GROWTH_MAX and not ordered):
+        return row
+    return replace(row, verdict="aim met" if figure <= aim else "within reach")
+
+
+def _post(bench: Bench, size: Size, *, late: bool, ordered: bool) -> Measurement:
+    made = _make_lake(bench, size)
+    if made.status != "done":
+        return made
+    arguments = {"lake": _lake(bench, size), "count": bench.settings.batches, "late": late, "ordered": ordered}
+    return bench.task("post_batches", size=asdict(size), **arguments)
 
 
 def _row(bench: Bench, name: str, what: str, *, late: bool, reach: float, aim: float) -> Row:

@@ -9,13 +9,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from headrace.bench import lines
+from headrace.bench import lines, programs
 from headrace.bench.lines import DAYS, Size
 from headrace.bench.measure import Stopwatch
+from headrace.engine.terms import Terms
+from headrace.engine.terms.canonical import terms_hash
 from headrace.intake.load import Request, intake
 from headrace.intake.profile import load_profile
 from headrace.intake.store import LakeStore
 from headrace.lake import Lake
+from headrace.runs.book import Book
+from headrace.runs.live import Live
+from headrace.runs.record import document
 
 BATCH_LINES = 1_000
 _WARM_UP = 3  # the first batches open files and fill the index; a running process has done so
@@ -48,6 +53,50 @@ def append_batches(watch: Stopwatch, *, size: dict[str, int], lake: str, count: 
             result = store.append(store.register_batch(raw, source="bench"), rows)
         assert result.accepted == BATCH_LINES, result.accepted
     return {"files": len(store.lines().paths)}
+
+
+def post_batches(
+    watch: Stopwatch, *, size: dict[str, int], lake: str, count: int, late: bool, ordered: bool
+) -> dict[str, Any]:
+    """Add batches as `append_batches` does, each also posted to the balances of twenty programs before the next one starts.
+
+    ordered: the programs pay a fixed part by line, so that their touched parties are calculated anew. Gives how many statements
+    a batch changed on average.
+    """
+    store, made_up = Lake(Path(lake)), Size(**size)
+    before, rest = store.last_batch_seq(), Stopwatch()
+    with Book(store.folder) as book, Live(store, book) as live:
+        for kind, table in (("partners", lines.partners(made_up)), ("products", lines.products(made_up))):
+            book.set_reference(kind, store.store_snapshot(table), source="bench")
+        followed = [ordered_program(each) if ordered else each for each in programs.twenty(made_up)]
+        wanted = {each.program for each in followed}
+        for each in live.followed():
+            if each.program not in wanted:
+                book.remove_program(each.program)
+        for terms in followed:
+            book.set_program(terms.program, terms.version, content_hash=terms_hash(terms), document=document(terms))
+        with rest:
+            live.catch_up()
+        posted: list[int] = []
+        for number, rows in enumerate(batches(made_up, count + _WARM_UP, first=before, late=late)):
+            raw = f"{before} {number} {late}".encode()
+            with watch if number >= _WARM_UP else rest:
+                result = store.append(store.register_batch(raw, source="bench"), rows)
+                done = live.catch_up()
+            assert result.accepted == BATCH_LINES, result.accepted
+            posted += done.posted
+        causes = {f"batch:{number}" for number in posted}
+        changed = sum(each.cause in causes for each in live.postings())
+        apart = len(live.prove())
+    return {"changed": changed / len(posted), "loaded_seconds": rest.laps[0], "differences": apart}
+
+
+def ordered_program(terms: Terms) -> Terms:
+    """Give the program with a fixed part by line, under a name of its own."""
+    changed: dict[str, Any] = document(terms)
+    changed["program"] = f"{terms.program}-ordered"
+    changed["schedule"]["fixed"] = "0.01"
+    return Terms.model_validate(changed)
 
 
 def load_file(watch: Stopwatch, *, size: dict[str, int], folder: str, lake: str, count: int) -> dict[str, Any]:

@@ -131,6 +131,7 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "differences": differences,
     "decimal_loop": decimal_loop,
     "make_lake": lake_tasks.make_lake,
+    "post_batches": lake_tasks.post_batches,
     "append_batches": lake_tasks.append_batches,
     "load_file": lake_tasks.load_file,
 }

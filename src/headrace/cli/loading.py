@@ -16,6 +16,7 @@ from rich.table import Table
 
 from headrace.cli import show
 from headrace.cli.app import app
+from headrace.cli.balances import bring_up
 from headrace.engine.findings import Finding, Refusal, has_errors
 from headrace.engine.schema import TABLES
 from headrace.intake.load import Request, intake
@@ -86,6 +87,8 @@ def take_in(  # noqa: PLR0917 (one argument an option)
         )
         with show.err.status(f"loading {len(files)} file{'s' if len(files) > 1 else ''} …"):
             report = intake(files, read_by, LakeStore(facts), request=request, out=rejects)
+        if not dry_run:
+            _bring_up(facts)
     if json:
         show.as_json(report.as_dict())
     else:
@@ -164,9 +167,20 @@ def _load_reference(kind: str, files: list[Path], folder: Path, *, dry_run: bool
             return list(read.findings)
         with closing(_lake(folder)) as lake, Book(lake.folder) as book:
             changed = book.set_reference(kind, lake.store_snapshot(read.table), source=str(files[0]))
+        with closing(_lake(folder)) as lake:
+            _bring_up(lake)
     what = "in force from now on" if changed else "in force already, unchanged"
     show.out.print(f"{kind}: {read.loaded:,} of {read.received:,} rows, {what}.")
     return list(read.findings)
+
+
+def _bring_up(facts: Lake) -> None:
+    """Bring live balances to the present; where that fails, what was loaded stays and they follow the next time."""
+    with Book(facts.folder) as book, show.err.status("bringing balances to the present …"):
+        done = bring_up(facts, book)
+    if done is not None and (done.posted or done.loaded):
+        show.findings(done.findings)
+        show.err.print("Balances are up to date: [cyan]headrace balances[/] shows them.")
 
 
 def _period(from_: datetime | None, until: datetime | None) -> tuple[date, date] | None:

@@ -17,8 +17,9 @@ from headrace.engine.findings import Finding, Severity
 from headrace.engine.ladders import LADDERS, RUNGS
 from headrace.engine.marching import Run, run_lines
 from headrace.engine.pairs import PairsOf, Plan
-from headrace.engine.qualify import REASONS, TAKEN, classify_feed, count_early, is_wide, list_cards
+from headrace.engine.qualify import REASONS, TAKEN, Feed, classify_feed, count_early, is_wide, list_cards
 from headrace.engine.schema import Tables
+from headrace.engine.session import Session
 from headrace.engine.straight import sum_scopes
 from headrace.engine.values import special_words
 from headrace.engine.words import decode_scopes
@@ -63,18 +64,11 @@ def judge_lines(desk: Desk, plan: Plan, tables: Tables, groups: combine.Groups, 
         run, counted = run_lines(desk, plan, straight)
     elif straight:
         counted = sum_scopes(session, plan, straight)
-    selects: list[str] = []
-    for feed in plan.feeds:
-        if not feed.straight:
-            pairs = PairsOf(plan, feed)
-            selects.append(pairs.select())
-            list_cards(session, plan.book.cards, feed, pairs.attributes)
     relation: str | None = None
     refused: set[int] = set()
     findings: list[Finding] = []
-    if selects:
-        session.table("pairs", " UNION ALL ".join(selects))
-        relation = combine.take_exclusively(session, groups, _read_against(desk, plan, tables))
+    if make_pairs(desk.session, plan, [feed for feed in plan.feeds if not feed.straight]):
+        relation = combine.take_exclusively(session, groups, read_against(desk, plan, tables))
         refused, findings = _mixed_currencies(desk, plan, relation)
         rows = session.rows(f"SELECT edition, reason, gate, count(*) FROM {relation} GROUP BY ALL")
         counted += [(int(str(a)), None if b is None else int(str(b)), int(str(c)), int(str(d))) for a, b, c, d in rows]
@@ -83,7 +77,19 @@ def judge_lines(desk: Desk, plan: Plan, tables: Tables, groups: combine.Groups, 
     return Judgement(relation=relation, reasons=reasons, refused=frozenset(refused), findings=tuple(findings), run=run)
 
 
-def _read_against(desk: Desk, plan: Plan, tables: Tables) -> str:
+def make_pairs(session: Session, plan: Plan, feeds: Sequence[Feed]) -> bool:
+    """Make `pairs` of some feeds; tells whether there are any."""
+    selects: list[str] = []
+    for feed in feeds:
+        pairs = PairsOf(plan, feed)
+        selects.append(pairs.select())
+        list_cards(session, plan.book.cards, feed, pairs.attributes)
+    if selects:
+        session.table("pairs", " UNION ALL ".join(selects))
+    return bool(selects)
+
+
+def read_against(desk: Desk, plan: Plan, tables: Tables) -> str:
     """Find baselines, targets and own rates of the scopes that need them; gives the relation of pairs that have them."""
     if not plan.needs.against:
         return "pairs"
@@ -122,15 +128,17 @@ def _mixed_currencies(desk: Desk, plan: Plan, relation: str) -> tuple[set[int], 
         f"SELECT program, string_agg(DISTINCT currency, ', ' ORDER BY currency) FROM {relation} "
         f"WHERE edition IN ({open_ones}) AND (measures OR reason IS NULL) GROUP BY program HAVING count(DISTINCT currency) > 1"
     )
-    findings = [
-        Finding(
-            code="mixed_currencies",
-            message=f"{plan.book.programs[int(str(program))].id} counts in no currency of its own and meets lines in "
-            f"{currencies}; say which money it means (the key money). It was not calculated.",
-        )
-        for program, currencies in rows
-    ]
+    findings = [mixed_currencies(plan.book.programs[int(str(program))].id, str(met)) for program, met in rows]
     return {int(str(program)) for program, _ in rows}, findings
+
+
+def mixed_currencies(program: str, currencies: str) -> Finding:
+    """Say that a program without a money of its own met several."""
+    message = (
+        f"{program} counts in no currency of its own and meets lines in {currencies}; say which money it means (the key money). "
+        "It was not calculated."
+    )
+    return Finding(code="mixed_currencies", message=message)
 
 
 def _reasons(

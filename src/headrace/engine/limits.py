@@ -98,14 +98,13 @@ def run_exact(session: Session) -> None:
 
 
 def limit_programs(session: Session, limits: bool) -> None:
-    """Cut the running sum over all statements of a program at its limit (step 7): `cut_lines` and `final_lines`.
+    """Cut the running sum over all statements of a program at its limit (step 7), where there is one: `final_lines`.
 
     `program_limits` says what is left of a program's limit: program, remaining; `settled_before` which scopes are finalised;
     `lifted_alone` the lifts that no line explains, with their place: s, payee_no, program, k, lift. Also makes `finals_exact`: s,
     payee_no, exact.
     """
     if not limits:
-        session.view("final_lines", "SELECT * FROM exact_lines")
         session.view(
             "finals_exact",
             f"SELECT e.s, e.payee_no, CAST(e.entitlement + coalesce(f.lift, {_ZERO}) AS {SHARE}) AS exact FROM entitled e "
@@ -163,13 +162,16 @@ def settle(session: Session, decimals: set[int]) -> None:
     )
 
 
-def award(session: Session, decimals: set[int]) -> None:
-    """Make the view `awards_made`: one row per qualifying line, whose awards add up to `settled.earned`."""
+def award(session: Session, decimals: set[int], *, limited: bool) -> None:
+    """Make the view `awards_made`: one row per qualifying line, whose awards add up to `settled.earned`.
+
+    limited: some program has a limit over all of its statements, so that `final_lines` are not simply the exact ones.
+    """
     after = rounded_by(f"CAST(l.exact_after + c.start AS {SHARE})", "c.decimals", decimals)
     before = rounded_by(f"CAST(l.exact_before + c.start AS {SHARE})", "c.decimals", decimals)
     session.view(
         "awards_made",
         f"SELECT l.*, CASE WHEN c.zeroed THEN {_ZERO} WHEN l.k = c.first_k THEN {after} ELSE CAST({after} - "
         f"{before} AS {SUM}) END AS award "
-        "FROM final_lines l JOIN settled c ON c.s = l.s AND c.payee_no = l.payee_no",
+        f"FROM {'final_lines' if limited else 'exact_lines'} l JOIN settled c ON c.s = l.s AND c.payee_no = l.payee_no",
     )

@@ -93,11 +93,12 @@ def calculate(request: Request, *, awards: Path | None = None, watch: Watch | No
     """
     if not request.programs:
         raise Refusal("no_programs", "No program was given; name at least one program document.")
-    with _open_session(request) as session:
+    with open_session(request) as session:
         return _calculate(session, request, awards, watch)
 
 
-def _open_session(request: Request) -> Session:
+def open_session(request: Request) -> Session:
+    """Open the session that a request asks for."""
     kind = OnSpark if request.backend == "spark" else Session
     return kind(memory_bytes_max=request.memory_bytes_max, threads=request.threads, temp_dir=request.temp_dir)
 
@@ -127,7 +128,8 @@ def _calculate(session: Session, request: Request, awards: Path | None, watch: W
         if judged.run is not None:
             queries.append(march(desk, straight, judged.run))
     if judged.relation is not None:
-        queries.append(_price_waves(desk, plan, judged, groups, posted, findings, watch))
+        by_line = awards is not None or watch is not None
+        queries.append(price_waves(desk, plan, judged, posted, findings, by_line=by_line, watch=watch))
     findings += hold_back(desk, plan)
     if awards is not None:
         statements.write_awards(session, queries, awards)
@@ -138,18 +140,20 @@ def _calculate(session: Session, request: Request, awards: Path | None, watch: W
     )  # fmt: skip
 
 
-def _price_waves(
+def price_waves(
     desk: Desk,
     plan: Plan,
     judged: Judgement,
-    groups: combine.Groups,
     posted: pa.Table | None,
     findings: list[Finding],
-    watch: Watch | None,
+    *,
+    by_line: bool,
+    watch: Watch | None = None,
 ) -> str:
-    """Calculate wave after wave; gives the query of all awards."""
-    session = desk.session
+    """Calculate wave after wave into `statement_rows`; gives the query of all awards. by_line: somebody will read them."""
+    session, groups = desk.session, combine.make_groups(plan.book)
     waves = groups.waves(len(plan.book.programs))
+    by_line = by_line or plan.needs.verify or len(waves) > 1
     combine.put_reductions(session, groups)
     assert judged.relation is not None
     source = add_distinct(session, plan.needs, judged.relation)
@@ -169,11 +173,14 @@ def _price_waves(
         limits.entitle(session)
         accounts.put_lifts(desk, programs)
         _place_lifts(desk, plan)
-        limits.run_exact(session)
-        limits.limit_programs(session, accounts.put_program_limits(desk, programs))
+        limited = accounts.put_program_limits(desk, programs)
+        if by_line or limited:
+            limits.run_exact(session)
+        limits.limit_programs(session, limited)
         accounts.put_outcomes(desk, programs)
         limits.settle(session, decimals)
-        limits.award(session, decimals)
+        if by_line:
+            limits.award(session, decimals, limited=limited)
         findings += accounts.put_posted(desk, posted)
         statements.note_statements(desk, first=wave == 0 and not short, verify=plan.needs.verify)
         accrual.note_wave(desk, plan, wave)

@@ -33,6 +33,10 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
+    def close(self) -> None:
+        """Let go of everything in it."""
+        self._con.close()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

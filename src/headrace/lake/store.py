@@ -164,11 +164,12 @@ class Lake:
         *,
         months: Iterable[str] | None = None,
         partners: Iterable[str] | None = None,
+        batch: int | None = None,
     ) -> Lines:
         """Give the lines with `batch_seq <= as_of` (default, and at most: all that are there now) as Parquet files.
 
-        months (YYYY-MM) and partners leave out files that hold none of them; the files that are left may hold others too, so
-        the reader still filters. The files stay readable for the retention of the lake, whatever is compacted meanwhile.
+        months (YYYY-MM), partners and batch leave out files that hold none of them; the files that are left may hold others
+        too, so the reader still filters. The files stay readable for the retention of the lake, whatever is compacted meanwhile.
         """
         table = self._fresh("lines")
         # In this order, so that another thread's append in between adds only rows beyond the bound.
@@ -179,6 +180,11 @@ class Lake:
             files = files.filter(pc.is_in(files[f"partition.{MONTH}"], value_set=pa.array(list(months), pa.string())))
         if partners is not None:
             files = _holding_partners(files, sorted(set(partners)))
+        if batch is not None:
+            held = pc.and_(
+                pc.less_equal(files["min.batch_seq"], batch), pc.greater_equal(files["max.batch_seq"], batch)
+            )
+            files = files.filter(pc.fill_null(held, True))
         return Lines(
             paths=tuple(table.path / name for name in files["path"].to_pylist()),
             columns=columns,

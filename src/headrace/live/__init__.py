@@ -1,16 +1,6 @@
-"""Live balances: running totals behind a store port, priced by the engine elsewhere. No Django."""
+"""Live balances: running totals and statements as they stand, behind a store port. The engine prices them. No Django."""
 
-from headrace.live.totals import Balance, BatchWork, Followed, Posting, StatementKey, Sums, TotalKey, TotalsStore
+from headrace.live.totals import Followed, Posting, Standing, StatementKey, TotalsStore, Work
 from headrace.live.totals_sqlite import SqliteTotals
 
-__all__ = [
-    "Balance",
-    "BatchWork",
-    "Followed",
-    "Posting",
-    "SqliteTotals",
-    "StatementKey",
-    "Sums",
-    "TotalKey",
-    "TotalsStore",
-]
+__all__ = ["Followed", "Posting", "SqliteTotals", "Standing", "StatementKey", "TotalsStore", "Work"]

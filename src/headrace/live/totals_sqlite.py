@@ -1,79 +1,99 @@
-"""Running totals in the SQLite file of the lake's register, so that a batch is added and marked posted in one transaction.
+"""Live balances in the SQLite file of the lake's register, so that a batch is worked and marked posted in one transaction.
 
-Sums are kept as whole millionths in text, because they outgrow SQLite's 64-bit integers, and are added in Python, exactly.
+Sums are kept as whole millionths and amounts as decimals, both in text, because they outgrow SQLite's numbers; they are added in
+Python, exactly.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from headrace.engine.findings import Refusal
+from headrace.engine.totals import ScopeKey, Sums, Totals
 from headrace.lake.register_sqlite import SqliteRegister, mark_posted
-from headrace.live.totals import EXACT, Balance, Followed, Posting, StatementKey, Sums, TotalKey
+from headrace.live.totals import Followed, Posting, Standing, StatementKey
 
 VERSION = 1
-_MILLIONTH = Decimal("0.000001")
+# Python's default context would round a difference past 28 digits without a word; this one stops instead.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 
-_KEY = "program, payee_kind, payee_id, scope, period_from, period_until"
-_KEY_IS = "program = ? and payee_kind = ? and payee_id = ? and scope = ? and period_from = ? and period_until = ?"
+_KEY = ("program", "payee_kind", "payee_id", "scope", "period_from", "period_until")
+_FIGURES = (
+    "version", "measure", "base", "tier", "earned", "unverified", "currency", "lines", "next_from", "next_distance", "carried",
+    "carried_in", "payable_on",
+)  # fmt: skip
 # Dates are ISO text; an unbounded side is empty text, so that it takes part in the keys.
-_KEY_COLUMNS = """
-    program text not null, payee_kind text not null, payee_id text not null, scope text not null,
-    period_from text not null, period_until text not null"""
+_KEY_COLUMNS = ", ".join(f"{name} text not null" for name in _KEY)
 _TABLES = (
     "create table live_format (version integer not null) strict",
-    f"""create table live_total ({_KEY_COLUMNS}, rate_card text not null,
-    measure text not null, base text not null, units text not null, cost text not null, lines integer not null,
-    primary key ({_KEY}, rate_card)) strict, without rowid""",
-    f"""create table live_posting ({_KEY_COLUMNS}, version integer not null, cause text not null,
-    amount text not null, currency text not null, primary key ({_KEY}, version, cause)) strict, without rowid""",
-    f"""create table live_posted ({_KEY_COLUMNS}, amount text not null, currency text not null,
-    primary key ({_KEY})) strict, without rowid""",
-    """create table live_followed (program text primary key, terms_hash text not null, loaded_as_of integer not null,
-    added_to integer not null) strict, without rowid""",
+    """create table live_total (program text not null, scope text not null, period_from text not null, period_until text not null,
+    part text not null, measure text not null, base text not null, units text not null, quantity text not null,
+    lines integer not null, primary key (program, scope, period_from, period_until, part)) strict, without rowid""",
+    f"""create table live_statement ({_KEY_COLUMNS}, version integer not null, measure text not null, base text not null,
+    tier integer, earned text not null, unverified text not null, currency text not null, lines integer not null,
+    next_from text, next_distance text, carried text, carried_in text, payable_on text,
+    primary key ({", ".join(_KEY)})) strict, without rowid""",
+    f"""create table live_posting (sequence integer primary key, {_KEY_COLUMNS}, version integer not null, cause text not null,
+    amount text not null, currency text not null, unique ({", ".join(_KEY)}, cause, currency)) strict""",
+    """create table live_followed (program text primary key, basis text not null, loaded_as_of integer not null,
+    moneys text not null, stale text) strict, without rowid""",
+    "create table live_awaited (line_id text primary key) strict, without rowid",
 )
 
 
 class SqliteTotals:
-    """A store of totals in the file of a register."""
+    """Totals and statements in the file of a register."""
 
     def __init__(self, register: SqliteRegister) -> None:
-        """Open the totals, made empty where there are none yet. Raises Refusal `totals_newer`."""
+        """Open the store, made empty where there is none yet. Raises Refusal `totals_newer`."""
         self._register = register
-        with register.transaction() as connection:
-            _prepare(connection)
+        with register.reading() as connection:
+            ready = _is_ready(connection)
+        if not ready:
+            with register.transaction() as connection:
+                if not _is_ready(connection):
+                    for statement in _TABLES:
+                        connection.execute(statement)
+                    connection.execute("insert into live_format values (?)", (VERSION,))
 
     @contextmanager
-    def batch(self, batch_seq: int, *, at: datetime) -> Iterator["SqliteBatchWork"]:
+    def batch(self, batch_seq: int, *, at: datetime) -> Iterator["SqliteWork"]:
         """Open the transaction of a batch; leaving it without an error posts the batch."""
         with self._register.transaction() as connection:
             done = not mark_posted(connection, batch_seq, at=at)
-            yield SqliteBatchWork(connection, batch_seq, done=done)
+            taking = [] if done else [each for each in _followed(connection) if each.loaded_as_of < batch_seq]
+            yield SqliteWork(connection, f"batch:{batch_seq}", [each for each in taking if not each.stale], done=done)
 
-    def load(
-        self,
-        program: Followed,
-        *,
-        totals: Iterable[tuple[TotalKey, Sums]],
-        postings: Iterable[Posting],
-        expected: Followed | None,
-    ) -> None:
-        """Begin to follow a program, or begin anew."""
+    @contextmanager
+    def load(self, programs: Sequence[Followed], *, expected: Sequence[Followed]) -> Iterator["SqliteWork"]:
+        """Open the transaction in which programs begin to be followed, or begin anew."""
         with self._register.transaction() as connection:
-            _refuse_moved(connection, program, expected)
-            connection.execute("delete from live_total where program = ?", (program.program,))
-            _write_totals(connection, totals)
-            _post(connection, list(postings))
-            connection.execute(
-                "insert or replace into live_followed values (?, ?, ?, ?)",
-                (program.program, program.terms_hash, program.loaded_as_of, program.loaded_as_of),
-            )
+            named = {each.program for each in programs}
+            standing = [each for each in _followed(connection) if each.program in named]
+            as_of = {each.loaded_as_of for each in programs}
+            assert len(as_of) == 1, "programs that are loaded together are computed as of one batch"
+            later = connection.execute(
+                "select max(batch_seq) from batch where state = 'posted' and batch_seq > ?", (max(as_of),)
+            ).fetchone()[0]
+            if standing != list(expected) or later is not None:
+                raise Refusal(
+                    "totals_moved", "Other batches were posted while the balances were worked out; work them out again."
+                )
+            for each in programs:
+                connection.execute("delete from live_total where program = ?", (each.program,))
+                _write_followed(connection, each)
+            (sequence,) = connection.execute("select coalesce(max(sequence), 0) + 1 from live_posting").fetchone()
+            yield SqliteWork(connection, f"load:{max(as_of)}:{sequence}", list(programs), done=False)
 
     def forget(self, program: str) -> None:
         """Follow a program no more."""
         with self._register.transaction() as connection:
+            (sequence,) = connection.execute("select coalesce(max(sequence), 0) + 1 from live_posting").fetchone()
+            SqliteWork(connection, f"forget:{sequence}", [], done=False).withdraw(program, (), among=None)
             connection.execute("delete from live_total where program = ?", (program,))
             connection.execute("delete from live_followed where program = ?", (program,))
 
@@ -82,39 +102,38 @@ class SqliteTotals:
         with self._register.reading() as connection:
             return _followed(connection)
 
-    def balances(self, *, program: str | None = None, payee: tuple[str, str] | None = None) -> list[Balance]:
-        """Give the balances of statements in the order of their keys."""
-        kind, payee_id = payee or (None, None)
-        where = "where (?1 is null or program = ?1) and (?2 is null or (payee_kind = ?2 and payee_id = ?3))"
+    def standings(self, *, program: str | None = None, payee: str | None = None) -> list[Standing]:
+        """Give the statements as they stand, in the order of their keys."""
+        columns = ", ".join((*_KEY, *_FIGURES))
+        where = "where (?1 is null or program = ?1) and (?2 is null or payee_id = ?2)"
         with self._register.reading() as connection:
-            posted = connection.execute(
-                f"select {_KEY}, amount, currency from live_posted {where}", (program, kind, payee_id)
+            rows = connection.execute(
+                f"select {columns} from live_statement {where} order by {', '.join(_KEY)}", (program, payee)
             ).fetchall()
-            totals = connection.execute(
-                f"select {_KEY}, rate_card, measure, base, units, cost, lines from live_total {where}",
-                (program, kind, payee_id),
+        return [_standing(row) for row in rows]
+
+    def postings(self, *, program: str | None = None) -> list[Posting]:
+        """Give what was posted, in order of time."""
+        columns = ", ".join(_KEY)
+        with self._register.reading() as connection:
+            rows = connection.execute(
+                f"select {columns}, version, amount, currency, cause from live_posting where ?1 is null or program = ?1 "
+                "order by sequence",
+                (program,),
             ).fetchall()
-        amounts = {_statement(row[:6]): (_decimal(row[6]), row[7]) for row in posted}
-        sums: dict[StatementKey, dict[str, Sums]] = {}
-        for row in totals:
-            sums.setdefault(_statement(row[:6]), {})[row[6]] = _sums(row[7:])
         return [
-            Balance(
-                statement=key,
-                posted=amounts.get(key, (Decimal(0), ""))[0],
-                currency=amounts.get(key, (Decimal(0), ""))[1],
-                totals=sums.get(key, {}),
-            )
-            for key in sorted(amounts.keys() | sums.keys(), key=_key_values)
+            Posting(key=_key(row[:6]), version=row[6], amount=Decimal(row[7]), currency=row[8], cause=row[9])
+            for row in rows
         ]
 
 
-class SqliteBatchWork:
-    """The open transaction of one batch."""
+class SqliteWork:
+    """One open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, batch_seq: int, *, done: bool) -> None:
-        self.batch_seq = batch_seq
+    def __init__(self, connection: sqlite3.Connection, cause: str, followed: Sequence[Followed], *, done: bool) -> None:
         self._connection = connection
+        self._cause = cause
+        self._followed = {each.program: each for each in followed}
         self._done = done
 
     @property
@@ -122,161 +141,181 @@ class SqliteBatchWork:
         """Tell whether the batch was posted before."""
         return self._done
 
-    def programs(self) -> list[Followed]:
-        """List the followed programs that the batch is to be added to."""
-        if self._done:
-            return []
-        return [program for program in _followed(self._connection) if program.loaded_as_of < self.batch_seq]
+    def followed(self) -> list[Followed]:
+        """List the followed programs that are worked."""
+        return [self._followed[name] for name in sorted(self._followed)]
 
-    def add(self, shares: Iterable[tuple[TotalKey, Sums]]) -> dict[TotalKey, Sums]:
-        """Add the batch's shares; give the totals of every touched statement."""
-        takes_part = {program.program for program in self.programs()}
-        touched: dict[StatementKey, dict[str, Sums]] = {}
-        for key, share in shares:
-            assert key.statement.program in takes_part, (
-                f"batch {self.batch_seq} is not to be added to {key.statement.program}"
-            )
-            if key.statement not in touched:
-                touched[key.statement] = _totals_of(self._connection, key.statement)
-            totals = touched[key.statement]
-            totals[key.rate_card] = totals.get(key.rate_card, Sums()) + share
-        after = {
-            TotalKey(statement=statement, rate_card=card): sums
-            for statement, cards in touched.items()
-            for card, sums in cards.items()
-        }
-        _write_totals(self._connection, after.items())
+    def add(self, shares: Totals) -> Totals:
+        """Add shares to the totals; give all parts of every touched scope."""
+        assert not self._done, "the batch was posted before"
+        merged: dict[ScopeKey, dict[str, Sums]] = {}
+        written: list[tuple[str | int, ...]] = []
+        for key, parts in shares.items():
+            assert key.program in self._followed, f"{key.program} takes no part"
+            stored = (key.program, key.scope, _text(key.from_), _text(key.until))
+            rows = self._connection.execute(_PARTS, stored).fetchall()
+            totals = {part: Sums(int(m), int(b), int(u), int(q), lines) for part, m, b, u, q, lines in rows}
+            for part, share in parts.items():
+                sums = totals[part].plus(share) if part in totals else share
+                totals[part] = sums
+                written.append((*stored, part, *(str(value) for value in sums[:4]), sums.lines))
+            merged[key] = totals
+        self._connection.executemany(f"insert or replace into live_total values ({_marks(10)})", written)
+        return merged
+
+    def put(self, standings: Sequence[Standing]) -> int:
+        """Put statements in the place of the earlier ones of the same keys and post the differences."""
+        assert not self._done, "the batch was posted before"
+        written: list[tuple[str | int | None, ...]] = []
+        posted: list[tuple[str | int, ...]] = []
+        for each in standings:
+            key = _key_text(each.key)
+            row = self._connection.execute(_EARNED, key).fetchone()
+            before = {} if row is None else {row[1]: Decimal(row[0])}
+            written.append((*key, *_figures(each)))
+            posted += self._differences(key, each.version, before, {each.currency: each.earned})
+        self._connection.executemany(f"insert or replace into live_statement values ({_marks(19)})", written)
+        self._post(posted)
+        return len(posted)
+
+    def withdraw(
+        self, program: str, keep: Collection[StatementKey], *, among: tuple[str, Collection[str]] | None
+    ) -> int:
+        """Withdraw the statements of a program that are not to be kept, and post what that takes back."""
+        where, values = "", list[str]()
+        if among is not None:
+            values = [f'$."{among[0]}"', json.dumps(sorted(among[1]))]
+            where = " and json_extract(scope, ?) in (select value from json_each(?))"
+        kept = {_key_text(each) for each in keep}
+        rows = self._connection.execute(
+            f"select {', '.join(_KEY)}, version, earned, currency from live_statement where program = ?{where}",
+            (program, *values),
+        ).fetchall()
+        gone = [row for row in rows if row[:6] not in kept]
+        for row in gone:
+            self._post(self._differences(row[:6], row[6], {row[8]: Decimal(row[7])}, {}))
+        self._connection.executemany(f"delete from live_statement where {_IS_KEY}", [row[:6] for row in gone])
+        return len(gone)
+
+    def met(self, program: str, moneys: Collection[str]) -> frozenset[str]:
+        """Note currencies that a program met; give all that it met since its load."""
+        followed = self._followed[program]
+        if not followed.moneys >= set(moneys):
+            followed = replace(followed, moneys=followed.moneys | set(moneys))
+            self._followed[program] = followed
+            _write_followed(self._connection, followed)
+        return followed.moneys
+
+    def turn_stale(self, program: str, reason: str) -> None:
+        """Say that a program has to be loaded anew."""
+        self._connection.execute("update live_followed set stale = ? where program = ?", (reason, program))
+
+    def await_sales(self, line_ids: Collection[str]) -> None:
+        """Remember sales that returns name and that are not in the lake yet."""
+        self._connection.executemany("insert or ignore into live_awaited values (?)", [(each,) for each in line_ids])
+
+    def awaited(self, line_ids: Collection[str]) -> bool:
+        """Tell whether one of the lines is a sale that an earlier return named; it is awaited no longer."""
+        if self._connection.execute("select 1 from live_awaited limit 1").fetchone() is None:
+            return False
+        found = self._connection.execute(
+            "delete from live_awaited where line_id in (select value from json_each(?)) returning line_id",
+            (json.dumps(list(line_ids)),),
+        ).fetchall()
+        return bool(found)
+
+    def _differences(
+        self, key: tuple[str, ...], version: int, before: dict[str, Decimal], after: dict[str, Decimal]
+    ) -> list[tuple[str | int, ...]]:
+        """Give the rows to post: a statement whose currency changed is taken back in the one and given in the other."""
+        rows: list[tuple[str | int, ...]] = []
+        for currency in sorted(before.keys() | after.keys()):
+            amount = _EXACT.subtract(after.get(currency, Decimal(0)), before.get(currency, Decimal(0)))
+            if amount:
+                rows.append((*key, version, self._cause, f"{amount:f}", currency))
+        return rows
+
+    def _post(self, rows: Sequence[tuple[str | int, ...]]) -> None:
         self._connection.executemany(
-            "update live_followed set added_to = max(added_to, ?) where program = ?",
-            [(self.batch_seq, program) for program in sorted(takes_part)],
+            f"insert into live_posting ({', '.join(_KEY)}, version, cause, amount, currency) values ({_marks(10)})",
+            rows,
         )
-        return after
-
-    def posted(self, statements: Iterable[StatementKey]) -> dict[StatementKey, Decimal]:
-        """Give what is posted on each statement before this batch."""
-        return {key: _posted(self._connection, key)[0] for key in statements}
-
-    def post(self, postings: Sequence[Posting]) -> int:
-        """Post differences; give how many are new."""
-        assert not self._done, f"batch {self.batch_seq} was posted before"
-        return _post(self._connection, postings)
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    there = connection.execute("select 1 from sqlite_master where name = 'live_format'").fetchone()
-    if there is None:
-        for statement in _TABLES:
-            connection.execute(statement)
-        connection.execute("insert into live_format values (?)", (VERSION,))
-        return
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+_IS_KEY = " and ".join(f"{name} = ?" for name in _KEY)
+_EARNED = f"select earned, currency from live_statement where {_IS_KEY}"
+_PARTS = (
+    "select part, measure, base, units, quantity, lines from live_total "
+    "where program = ? and scope = ? and period_from = ? and period_until = ?"
+)
+
+
+def _is_ready(connection: sqlite3.Connection) -> bool:
+    """Tell whether the tables are there. Raises Refusal `totals_newer` where a newer version made them."""
+    if connection.execute("select 1 from sqlite_master where name = 'live_format'").fetchone() is None:
+        return False
     (version,) = connection.execute("select version from live_format").fetchone()
     if version != VERSION:
         raise Refusal(
             "totals_newer",
-            f"The running totals have format {version}; this version of Headrace knows format {VERSION}. Use the newer version.",
+            f"The live balances have format {version}; this version of Headrace knows format {VERSION}. Use the newer version.",
         )
+    return True
 
 
 def _followed(connection: sqlite3.Connection) -> list[Followed]:
-    rows = connection.execute("select program, terms_hash, loaded_as_of from live_followed order by program").fetchall()
-    return [Followed(program=program, terms_hash=terms, loaded_as_of=as_of) for program, terms, as_of in rows]
-
-
-def _refuse_moved(connection: sqlite3.Connection, program: Followed, expected: Followed | None) -> None:
-    """Refuse a load that was computed before something else happened to the program."""
-    standing = {one.program: one for one in _followed(connection)}.get(program.program)
-    row = connection.execute("select added_to from live_followed where program = ?", (program.program,)).fetchone()
-    # A batch posted already while this load does not hold it would never be added.
-    (posted_to,) = connection.execute("select coalesce(max(batch_seq), 0) from batch where state = 'posted'").fetchone()
-    if standing != expected or posted_to > program.loaded_as_of or (row and row[0] > program.loaded_as_of):
-        raise Refusal(
-            "totals_moved",
-            f"The totals of program {program.program} were computed as of batch {program.loaded_as_of}, but the lake went on "
-            "meanwhile. Nothing was changed; compute them again as of the last batch.",
-        )
-
-
-def _totals_of(connection: sqlite3.Connection, key: StatementKey) -> dict[str, Sums]:
     rows = connection.execute(
-        f"select rate_card, measure, base, units, cost, lines from live_total where {_KEY_IS}", _key_values(key)
+        "select program, basis, loaded_as_of, moneys, stale from live_followed order by program"
     ).fetchall()
-    return {row[0]: _sums(row[1:]) for row in rows}
+    return [
+        Followed(program=program, basis=basis, loaded_as_of=as_of, moneys=frozenset(json.loads(moneys)), stale=stale)
+        for program, basis, as_of, moneys, stale in rows
+    ]
 
 
-def _write_totals(connection: sqlite3.Connection, totals: Iterable[tuple[TotalKey, Sums]]) -> None:
-    connection.executemany(
-        "insert or replace into live_total values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                *_key_values(key.statement),
-                key.rate_card,
-                *(_text(value) for value in (sums.measure, sums.base, sums.units, sums.cost)),
-                sums.lines,
-            )
-            for key, sums in totals
-        ),
-    )
+def _write_followed(connection: sqlite3.Connection, each: Followed) -> None:
+    row = (each.program, each.basis, each.loaded_as_of, json.dumps(sorted(each.moneys)), each.stale)
+    connection.execute(f"insert or replace into live_followed values ({_marks(5)})", row)
 
 
-def _posted(connection: sqlite3.Connection, key: StatementKey) -> tuple[Decimal, str | None]:
-    row = connection.execute(f"select amount, currency from live_posted where {_KEY_IS}", _key_values(key)).fetchone()
-    return (_decimal(row[0]), row[1]) if row else (Decimal(0), None)
+def _figures(each: Standing) -> Iterable[str | int | None]:
+    for name in _FIGURES:
+        value = getattr(each, name)
+        if isinstance(value, Decimal):
+            yield f"{value:f}"
+        elif isinstance(value, date):
+            yield value.isoformat()
+        else:
+            yield value
 
 
-def _post(connection: sqlite3.Connection, postings: Sequence[Posting]) -> int:
-    new = 0
-    for posting in postings:
-        values = _key_values(posting.statement)
-        added = connection.execute(
-            "insert or ignore into live_posting values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*values, posting.version, posting.cause, _text(posting.amount), posting.currency),
-        )
-        if added.rowcount == 0:
-            continue
-        before, currency = _posted(connection, posting.statement)
-        assert currency in {None, posting.currency}, (
-            f"{posting.statement} is posted in {currency}, not {posting.currency}"
-        )
-        connection.execute(
-            "insert or replace into live_posted values (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*values, _text(EXACT.add(before, posting.amount)), posting.currency),
-        )
-        new += 1
-    return new
+_DECIMALS = {"measure", "base", "earned", "unverified", "next_from", "next_distance", "carried", "carried_in"}
 
 
-def _key_values(key: StatementKey) -> tuple[str, str, str, str, str, str]:
-    return (key.program, key.payee_kind, key.payee_id, key.scope, _day(key.period_from), _day(key.period_until))
+def _standing(row: Sequence[str | int | None]) -> Standing:
+    figures: dict[str, object] = dict(zip(_FIGURES, row[6:], strict=True))
+    for name in _DECIMALS:
+        figures[name] = None if figures[name] is None else Decimal(str(figures[name]))
+    due = figures["payable_on"]
+    figures["payable_on"] = None if due is None else date.fromisoformat(str(due))
+    return Standing(key=_key([str(value) for value in row[:6]]), **figures)  # type: ignore[arg-type]
 
 
-def _statement(row: tuple[str, ...]) -> StatementKey:
-    program, kind, payee_id, scope, period_from, period_until = row
-    return StatementKey(
-        program=program,
-        payee_kind=kind,
-        payee_id=payee_id,
-        scope=scope,
-        period_from=date.fromisoformat(period_from) if period_from else None,
-        period_until=date.fromisoformat(period_until) if period_until else None,
-    )
+def _key(row: Sequence[str]) -> StatementKey:
+    return StatementKey(row[0], row[1], row[2], row[3], _date(row[4]), _date(row[5]))
 
 
-def _sums(row: tuple[str, str, str, str, int]) -> Sums:
-    measure, base, units, cost, lines = row
-    return Sums(measure=_decimal(measure), base=_decimal(base), units=_decimal(units), cost=_decimal(cost), lines=lines)
+def _key_text(key: StatementKey) -> tuple[str, ...]:
+    return (*key[:4], _text(key.from_), _text(key.until))
 
 
-def _day(day: date | None) -> str:
+def _text(day: date | None) -> str:
     return day.isoformat() if day else ""
 
 
-def _text(value: Decimal) -> str:
-    """Write a decimal as whole millionths. A value with more decimals is a defect: every product is rounded to six."""
-    millionths = EXACT.scaleb(value, 6)
-    whole = millionths.to_integral_value()
-    assert whole == millionths, f"{value} has more than six decimals"
-    return str(int(whole))
-
-
-def _decimal(millionths: str) -> Decimal:
-    return EXACT.multiply(Decimal(millionths), _MILLIONTH)
+def _date(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -147,6 +147,11 @@ class Book:
             )
         return True
 
+    def remove_program(self, program: str) -> bool:
+        """Deactivate all versions of a program; false where it was not active. What it posted stays."""
+        with self._transaction():
+            return self._con.execute("DELETE FROM program WHERE program = ?", (program,)).rowcount > 0
+
     def programs(self) -> list[dict[str, object]]:
         """Give the documents of all active versions, by program and version."""
         query = "SELECT document FROM program ORDER BY program, version"

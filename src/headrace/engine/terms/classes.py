@@ -61,6 +61,8 @@ def _codes(terms: Terms, *, several_cards: bool) -> Iterator[str]:
     yield from _of_limits(terms)
     if schedule.price_change:
         yield "stock"
+    if schedule.fixed is not None:
+        yield "fixed"
     if schedule.free:
         yield "free"
     if any(row.quantity_max is not None for rows in _tables(terms) for row in rows):
@@ -79,9 +81,13 @@ def _of_measure(terms: Terms) -> Iterator[str]:
     words = [measure.of, *measure.minus, base_word(terms)]
     if any(word.startswith("distinct") for word in words):
         yield "distinct"
-    growth = measure.growth
-    if growth and growth.baseline != "entered" and growth.frozen_on is None:
+    if measure.growth and measure.growth.baseline != "entered":
         yield "baseline"
+    alone = {"earner", "line"} | ({"group"} if terms.earner == "group" else set())
+    if not alone & set(measure.per) or terms.paid_to != "earner":
+        yield "payees"
+    if "authorization" in measure.per:
+        yield "authorization"
     if terms.convert.on != "transaction":
         yield "convert"
     if terms.combine and terms.combine.rule != "independent":
@@ -94,13 +100,14 @@ def _of_limits(terms: Terms) -> Iterator[str]:
     limits = terms.limits
     if limits.payout.program is not None:
         yield "payout_program"
-    if (limits.line.floor is not None or limits.line.cap is not None) and terms.schedule.tiers:
+    if limits.line.floor is not None or limits.line.cap is not None:
         yield "line_limits"
-    guarantee = limits.guarantee
-    if guarantee and (guarantee.cumulative or (guarantee.every or terms.measure.every) != terms.measure.every):
+    if limits.guarantee or terms.accrue.lump_sum is not None:
         yield "guarantee"
     if terms.rounding.remainder == "carry_forward":
         yield "remainder"
+    if limits.negative == "carry" or (limits.minimum and limits.minimum.below == "carry_forward"):
+        yield "carried"
     # A line cut at the limit keeps a share of its base that depends on where it stands, unless the base is the measure.
     if limits.measure.max is not None and (
         terms.schedule.table or terms.schedule.boosts or not _priced_by_measure(terms)
@@ -131,11 +138,6 @@ def _of_incremental(terms: Terms, *, several_cards: bool) -> Iterator[str]:
         yield "base_apart"
     if several_cards:
         yield "cards"
-    if terms.schedule.fixed is not None:
-        yield "fixed"
-    alone = {"earner", "line"} | ({"group"} if terms.earner == "group" else set())
-    if not alone & set(terms.measure.per) or terms.paid_to != "earner":
-        yield "payees"
 
 
 def _priced_by_measure(terms: Terms) -> bool:

@@ -1,0 +1,102 @@
+"""The lines that live balances look at: those of one batch with the sales that its returns name, and those of some parties."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from headrace.engine.schema import Lines
+from headrace.lake import Lake
+
+_RETURNS = "kind IN ('return', 'purchase_return')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLines:
+    """Lines of one batch, and the sales that its returns name.
+
+    counted: the ids of the batch's own lines. unknown: sales that its returns name and that the lake does not have. parties: by
+    role, whom the lines name.
+    """
+
+    lines: Lines
+    counted: frozenset[str]
+    unknown: frozenset[str]
+    parties: dict[str, frozenset[str]]
+
+
+def batch_lines(
+    con: duckdb.DuckDBPyConnection, lake: Lake, batch_seq: int, into: Path, *, roles: Collection[str]
+) -> BatchLines | None:
+    """Take the lines of a batch, as a Parquet file in `into`; null where it added none. roles: whose parties are asked for."""
+    found = lake.lines(batch_seq, batch=batch_seq)
+    if not found.paths:
+        return None
+    con.execute(f"CREATE OR REPLACE TEMP TABLE of_batch AS FROM {_read(found)} WHERE batch_seq = {batch_seq}")
+    ids = _ids(con, "SELECT line_id FROM of_batch")
+    if not ids:
+        return None
+    named = _ids(con, f"SELECT original_line_id FROM of_batch WHERE {_RETURNS} AND original_line_id IS NOT NULL")
+    missing = named - ids
+    if missing:
+        everything = lake.lines()
+        con.register("named_ids", pa.table({"line_id": pa.array(sorted(missing), pa.string())}))
+        con.execute(
+            "INSERT INTO of_batch BY NAME "
+            f"FROM {_read(everything)} SEMI JOIN named_ids USING (line_id) WHERE {_bound(everything)}"
+        )
+        con.unregister("named_ids")
+        missing -= _ids(con, "SELECT line_id FROM of_batch")
+    parties = {role: _ids(con, f"SELECT DISTINCT {role} FROM of_batch WHERE {role} IS NOT NULL") for role in roles}
+    path = into / f"batch-{batch_seq}.parquet"
+    con.execute(f"COPY of_batch TO {_text(path)} (FORMAT parquet)")
+    # Without the column, nobody looks for sales that are not named.
+    columns = {name: kind for name, kind in found.columns.items() if named or name != "original_line_id"}
+    lines = Lines(paths=(path,), columns=columns)
+    return BatchLines(lines=lines, counted=ids, unknown=missing, parties=parties)
+
+
+def lines_of(
+    con: duckdb.DuckDBPyConnection, lake: Lake, columns: Sequence[str], parties: Collection[str], into: Path
+) -> Lines:
+    """Take every line that names one of the parties in one of the columns, as a Parquet file in `into`."""
+    only_sellers = tuple(columns) == ("partner_id",)
+    found = lake.lines(partners=parties) if only_sellers else lake.lines()
+    if not found.paths:
+        return found
+    con.register("wanted", pa.table({"id": pa.array(sorted(parties), pa.string())}))
+    named = " OR ".join(f"{column} IN (SELECT id FROM wanted)" for column in columns)
+    path = into / "parties.parquet"
+    con.execute(f"COPY (FROM {_read(found)} WHERE ({named}) AND {_bound(found)}) TO {_text(path)} (FORMAT parquet)")
+    con.unregister("wanted")
+    return Lines(paths=(path,), columns=found.columns)
+
+
+def unknown_sales(con: duckdb.DuckDBPyConnection, lines: Lines) -> frozenset[str]:
+    """List the sales that returns among the lines name and that are not among them."""
+    if not lines.paths or "original_line_id" not in lines.columns:
+        return frozenset()
+    return _ids(
+        con,
+        f"SELECT DISTINCT original_line_id FROM {_read(lines)} WHERE {_RETURNS} AND original_line_id IS NOT NULL AND "
+        f"{_bound(lines)} AND original_line_id NOT IN (SELECT line_id FROM {_read(lines)} WHERE {_bound(lines)})",
+    )
+
+
+def _ids(con: duckdb.DuckDBPyConnection, query: str) -> frozenset[str]:
+    return frozenset(str(row[0]) for row in con.execute(query).fetchall())
+
+
+def _read(lines: Lines) -> str:
+    listed = ", ".join(_text(path) for path in lines.paths)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+
+def _bound(lines: Lines) -> str:
+    return "TRUE" if lines.batch_seq_max is None else f"batch_seq <= {lines.batch_seq_max}"
+
+
+def _text(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
