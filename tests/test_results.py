@@ -1,7 +1,8 @@
 from datetime import date
 from decimal import Decimal
 
-from headrace.engine.results import plain, public_statement
+from headrace.engine.numeric import plain
+from headrace.engine.results import public_statement
 
 ROW: dict[str, object] = {
     "program": "p",

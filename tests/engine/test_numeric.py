@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from headrace.engine import numeric
 from headrace.engine.numeric import dec, minor_unit, money, round_half_away
+from headrace.engine.spark_numeric import to_spark
 
 D = Decimal
 CONNECTION = duckdb.connect()
@@ -269,9 +270,9 @@ def test_spark_gives_the_same_digits_and_refuses_what_does_not_fit() -> None:
     session = pyspark.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     try:
         statement = "SELECT " + ", ".join(f"{fragment} AS c{place}" for place, fragment in enumerate(fragments))
-        row = session.sql(numeric.to_spark(statement)).collect()[0]
+        row = session.sql(to_spark(statement)).collect()[0]
         assert list(row) == wanted
         with pytest.raises(Exception, match=r"NUMERIC_VALUE_OUT_OF_RANGE|ARITHMETIC_OVERFLOW"):
-            session.sql(numeric.to_spark(f"SELECT {share_of([dec(10**21, 28, 6)] * 3)} AS x")).collect()
+            session.sql(to_spark(f"SELECT {share_of([dec(10**21, 28, 6)] * 3)} AS x")).collect()
     finally:
         session.stop()

@@ -11,15 +11,21 @@ import typer
 from rich.markup import escape
 
 from headrace.cli import show
+from headrace.cli.commands import Commands
 from headrace.engine.findings import Refusal
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Channel incentives, right to the cent and explained: from a sales file and a program document to a statement.",
 )
+
+
+@app.callback()
+def headrace() -> None:
+    """Channel incentives, right to the cent and explained: from a sales file and a program document to a statement."""
 
 
 def main() -> None:

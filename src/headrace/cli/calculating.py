@@ -1,4 +1,4 @@
-"""The commands that calculate: check, calculate, verify."""
+"""The commands that calculate: calculate, verify."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,39 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 import headrace
-from headrace.cli import inputs, show
+from headrace.cli import inputs, opening, show
 from headrace.cli.app import app
 from headrace.engine.findings import Finding, has_errors
 from headrace.engine.numeric import minor_unit
 from headrace.engine.results import public_result
-from headrace.engine.terms import Terms, classify
 from headrace.runs.record import Backend, Run, carry_out, verify
-
-
-@app.command()
-def check(terms: inputs.TermsPaths, json: inputs.JsonFlag = False) -> None:
-    """Validate program documents: every fault with its line, and whether each program is additive or ordered.
-
-    Additive programs keep live balances by adding to running totals; ordered ones recompute the touched scopes.
-    """
-    programs, findings = inputs.documents(terms)
-    classes = classify(programs)
-    if json:
-        listed = [
-            {
-                "program": each.program,
-                "version": each.version,
-                "type": each.type,
-                "class": classes[each.program].kind,
-                "why": list(classes[each.program].texts),
-            }
-            for each in programs
-        ]
-        show.as_json({"programs": listed, "findings": [finding.as_dict() for finding in findings]})
-    else:
-        show.findings(findings)
-        _show_programs(programs)
-    raise typer.Exit(1 if has_errors(findings) else 0)
 
 
 @app.command()
@@ -78,7 +51,7 @@ def calculate(  # noqa: PLR0917 (one argument an option)
         "calendar": calendar,
     }
     programs, findings = inputs.documents(terms)
-    with inputs.opened(given, lake=lake, schema=schema) as source:
+    with opening.opened(given, lake=lake, schema=schema) as source:
         day = as_of.date() if as_of else None
         if has_errors(findings):
             run = Run(result=None, findings=(*findings, *source.findings))
@@ -102,7 +75,7 @@ def verify_statement(
     of them were changed.
     """
     with show.err.status("computing the statement again …"):
-        verification = verify(statement, lambda cited, into: inputs.cited(cited, into, lake=lake))
+        verification = verify(statement, lambda cited, into: opening.cited(cited, into, lake=lake))
     if json:
         show.as_json(
             {
@@ -133,24 +106,6 @@ def verify_statement(
             f"Equal: {verification.statements:,} statements{awards} were computed again to the same figures."
         )
     raise typer.Exit(1 if verification.differences else 0)
-
-
-def _show_programs(programs: tuple[Terms, ...]) -> None:
-    if not programs:
-        return
-    classes = classify(programs)
-    view = Table("program", "version", "type", "name", "class", "why", box=box.SIMPLE_HEAD)
-    for terms in programs:
-        klass = classes[terms.program]
-        view.add_row(
-            terms.program,
-            str(terms.version),
-            terms.type,
-            escape(terms.name),
-            klass.kind,
-            escape("; ".join(klass.texts)),
-        )
-    show.out.print(view)
 
 
 def _show_run(run: Run, json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli import inputs, show
+from headrace.cli import inputs, opening, show
 from headrace.cli.app import app
 from headrace.engine import Request
 from headrace.engine.explain import as_json
@@ -67,7 +67,7 @@ def explain(  # noqa: PLR0917 (one argument an option)
     programs, findings = load_terms(terms)
     if has_errors(findings):
         raise Refusal("terms_faulty", "The program documents have faults; correct them first.", findings=findings)
-    with inputs.opened(given, lake=lake, schema=schema) as source:
+    with opening.opened(given, lake=lake, schema=schema) as source:
         if source.tables is None:
             raise Refusal("lines_unreadable", "The lines could not be read.", findings=source.findings)
         day = as_of.date() if as_of else None

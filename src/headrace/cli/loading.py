@@ -1,10 +1,9 @@
-"""The commands that bring data into a lake: intake, profiles."""
+"""The command that brings data into a lake: intake."""
 
 import tempfile
 from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -18,17 +17,14 @@ from headrace.cli import show
 from headrace.cli.app import app
 from headrace.cli.balances import bring_up
 from headrace.engine.findings import Finding, Refusal, has_errors
-from headrace.engine.schema import TABLES
+from headrace.engine.schema import REFERENCE_KINDS
 from headrace.intake.load import Request, intake
 from headrace.intake.profile import ControlTotals, builtin_profiles, load_profile
 from headrace.intake.report import FileReport, Report
 from headrace.intake.store import LakeStore
-from headrace.intake.suggest import suggest_profile
 from headrace.intake.tables import read_table
 from headrace.lake import Lake
 from headrace.runs.book import Book
-
-REFERENCES = tuple(kind for kind in TABLES if kind != "lines")
 
 _Day = typer.Option(formats=["%Y-%m-%d"])
 
@@ -40,7 +36,7 @@ def take_in(  # noqa: PLR0917 (one argument an option)
         str,
         typer.Option(
             help="How to read them: a built-in profile (see [bold]headrace profiles[/]), a profile's file, or the name of a "
-            f"reference table in canonical columns: {', '.join(REFERENCES)}."
+            f"reference table in canonical columns: {', '.join(REFERENCE_KINDS)}."
         ),
     ],
     lake: Annotated[Path, typer.Option(help="The lake's folder; it is made where there is none.")] = Path("lake"),
@@ -67,7 +63,7 @@ def take_in(  # noqa: PLR0917 (one argument an option)
 
     The same file a second time adds nothing. Exit 1 where a row was rejected or held.
     """
-    if profile in REFERENCES:
+    if profile in REFERENCE_KINDS:
         findings = _load_reference(profile, files, lake, dry_run=dry_run)
         if json:
             show.as_json({"table": profile, "findings": [finding.as_dict() for finding in findings]})
@@ -94,53 +90,6 @@ def take_in(  # noqa: PLR0917 (one argument an option)
     else:
         _show_report(report)
     raise typer.Exit(1 if report.has_errors else 0)
-
-
-profiles_app = typer.Typer(
-    invoke_without_command=True,
-    help="List the built-in profiles; `suggest` proposes one for a file, `show` prints one.",
-)
-app.add_typer(profiles_app, name="profiles")
-
-
-@profiles_app.callback()
-def profiles(context: typer.Context) -> None:
-    """List the built-in profiles."""
-    if context.invoked_subcommand is not None:
-        return
-    view = Table("profile", "for", box=box.SIMPLE_HEAD)
-    for name in builtin_profiles():
-        view.add_row(name, escape(load_profile(name).name))
-    show.out.print(view)
-    show.out.print(f"Reference tables load by their own names: {', '.join(REFERENCES)}.")
-    show.out.print("`headrace profiles suggest FILE` proposes a profile for a file of yours.")
-
-
-@profiles_app.command()
-def suggest(
-    file: Annotated[Path, typer.Argument(help="A sales file as a source sends it.")],
-    name: Annotated[str | None, typer.Option(help="The profile's name; by default from the file's.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the proposed profile here.")] = None,
-) -> None:
-    """Propose a profile for a file, and say what a person has to decide."""
-    suggestion = suggest_profile(file, name=name)
-    if out is None:
-        show.out.file.write(suggestion.to_yaml())
-    else:
-        out.write_text(suggestion.to_yaml(), encoding="utf-8")
-        show.out.print(f"Written: {out}")
-    for note in suggestion.notes:
-        lead = "[yellow]decide[/]" if note.decide else f"[dim]{note.confidence}[/]"
-        show.err.print(f"{lead} {escape(note.about)}: {escape(note.message)}")
-
-
-@profiles_app.command(name="show")
-def show_profile(profile: Annotated[str, typer.Argument(help="A built-in profile.")]) -> None:
-    """Print a built-in profile, to start one of your own from."""
-    if profile not in builtin_profiles():
-        known = ", ".join(builtin_profiles())
-        raise Refusal("profile_not_found", f"There is no built-in profile {profile!r}: choose one of {known}.")
-    show.out.file.write((resources.files("headrace.intake") / "profiles" / f"{profile}.yaml").read_text("utf-8"))
 
 
 def _lake(folder: Path) -> Lake:

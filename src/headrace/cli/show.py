@@ -5,20 +5,23 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from headrace.engine.findings import Finding
-from headrace.engine.results import plain
+from headrace.engine.numeric import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _WIDTH_PIPED = 160
 
-out = Console(width=None if sys.stdout.isatty() else _WIDTH_PIPED)
-err = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH_PIPED)
+out = Console(emoji=False, width=None if sys.stdout.isatty() else _WIDTH_PIPED)
+err = Console(stderr=True, emoji=False, width=None if sys.stderr.isatty() else _WIDTH_PIPED)
 
 _FINDINGS_SHOWN = 20
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
@@ -75,7 +78,7 @@ def period(from_: date | None, until: date | None) -> str:
     return f"{first} … {last}".strip()
 
 
-def statements(table: pa.Table, decimals: Mapping[str, int], *, rows_max: int = 60) -> None:
+def statements(table: "pa.Table", decimals: Mapping[str, int], *, rows_max: int = 60) -> None:
     """Print statements as a table, at most `rows_max` of them, and the sum for each program."""
     rows = table.to_pylist()
     if not rows:

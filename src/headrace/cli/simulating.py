@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from headrace.cli import inputs, show
+from headrace.cli import inputs, opening, show
 from headrace.cli.app import app
 from headrace.engine.findings import Finding, Refusal, has_errors
 from headrace.engine.numeric import minor_unit
@@ -82,7 +82,7 @@ def simulate_programs(  # noqa: PLR0917 (one argument an option)
     findings = [*found, *other_findings]
     span = Period(from_.date() if from_ else None, until.date() if until else None)
     simulation = None
-    with show.err.status("reading …") as status, inputs.opened(given, lake=lake, schema=schema) as source:
+    with show.err.status("reading …") as status, opening.opened(given, lake=lake, schema=schema) as source:
         findings += source.findings
         if source.tables is not None and programs and not has_errors((*found, *other_findings)):
             status.update("calculating on history …")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from decimal import Decimal
 
-from headrace.engine.results import plain
+from headrace.engine.numeric import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

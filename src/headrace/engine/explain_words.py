@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from headrace.engine.explain import Balance, Edge, Line, LineOpened, Met, Part, Step
-from headrace.engine.results import plain
+from headrace.engine.numeric import plain
 
 _STEPS: Mapping[str, str] = {
     "reduced_by_others": "Programs before this one took {taken} off its base: {before} → {after}.",

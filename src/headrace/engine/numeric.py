@@ -1,9 +1,9 @@
 """The only arithmetic on money: exact, and rounded half away from zero at stated places.
 
 Two halves say the same thing: functions over Python's `Decimal`, and fragments of SQL in DuckDB's dialect whose every
-type is written out. `to_spark` turns a statement made of such fragments into Spark's dialect with the same results. No
-fragment ever divides by `/`, which is floating point in DuckDB. A value that does not fit its type stops the statement; it is
-never wrapped, cut or made null.
+type is written out. `spark_numeric.to_spark` turns a statement made of such fragments into Spark's dialect with the same
+results. No fragment ever divides by `/`, which is floating point in DuckDB. A value that does not fit its type stops the
+statement; it is never wrapped, cut or made null.
 
 Types: SUM decimal(28,6), LINE decimal(18,6), RATE decimal(9,6), FX decimal(19,12), SHARE decimal(38,12), the last for
 products of two six-decimal numbers before they are rounded.
@@ -11,9 +11,6 @@ products of two six-decimal numbers before they are rounded.
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
-
-import sqlglot
-from sqlglot import exp
 
 from headrace.engine.currencies import MINOR_UNITS, is_money, minor_unit
 
@@ -28,6 +25,7 @@ __all__ = [
     "is_money",
     "minor_unit",
     "money",
+    "plain",
     "product_fx",
     "product_line",
     "product_rate",
@@ -39,8 +37,6 @@ __all__ = [
     "share",
     "share_fits",
     "share_scaled",
-    "spark_node",
-    "to_spark",
     "unscaled",
 ]
 
@@ -73,6 +69,18 @@ def money(value: Decimal, currency: str) -> Decimal:
     (Decimal('10.01'), Decimal('11'), Decimal('7'))
     """
     return round_half_away(value, minor_unit(currency))
+
+
+def plain(value: Decimal) -> str:
+    """Write a decimal without exponent and without zeros that say nothing.
+
+    >>> plain(Decimal("1200.500000")), plain(Decimal("-0.000000")), plain(Decimal("1E+3"))
+    ('1200.5', '0', '1000')
+    """
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
 
 
 def dec(value: Decimal | int, precision: int, scale: int) -> str:
@@ -170,30 +178,6 @@ def share_fits(total: str, part: str, whole: str) -> str:
     return f"(ABS({scaled(part)}) <= 1 OR ABS({scaled(total)}) <= {room} // ABS({scaled(part)}))"
 
 
-def to_spark(statement: str) -> str:
-    """Rewrite one DuckDB statement into Spark's dialect so that its integers and decimals come out the same.
-
-    Spark has no integer past 64 bits: HUGEINT becomes decimal(38,0). Its `DIV` gives 64 bits too: `a // b` becomes
-    (a − a % b) ÷ b, which divides without remainder and is therefore exact.
-    """
-    return sqlglot.parse_one(statement, read="duckdb").transform(spark_node).sql(dialect="spark")
-
-
-def spark_node(node: exp.Expr) -> exp.Expr:
-    """Give what one node of a DuckDB statement is on Spark, as `to_spark` says; for `transform`."""
-    if isinstance(node, exp.DataType) and node.this in (exp.DType.INT128, exp.DType.UINT128):
-        return exp.DataType.build("DECIMAL(38, 0)")
-    if isinstance(node, exp.IntDiv):
-        left = exp.cast(node.this.copy(), "DECIMAL(38, 0)").transform(spark_node)
-        if isinstance(node.expression, exp.Literal):
-            small = exp.cast(node.expression.copy(), "DECIMAL(19, 0)")
-            whole = exp.paren(exp.Sub(this=left, expression=exp.Mod(this=left.copy(), expression=small)))
-            return exp.cast(exp.Div(this=whole, expression=small.copy(), typed=True), "DECIMAL(38, 0)")
-        right = exp.cast(node.expression.copy(), "DECIMAL(38, 0)").transform(spark_node)
-        return _whole_quotient(left, right)
-    return node
-
-
 def _share_of(total: str, part: str, whole: str) -> str:
     """Write the division of `share_scaled` over arguments that are HUGEINT already."""
     product = f"({total} * {part})"
@@ -201,26 +185,3 @@ def _share_of(total: str, part: str, whole: str) -> str:
     half = f"({divisor} // 2)"  # a tie is reached only where the divisor is even, so the floor is enough
     nudge = f"CASE WHEN ({product} < 0) = ({divisor} < 0) THEN {half} ELSE -{half} END"
     return f"(({product} + {nudge}) // {divisor})"
-
-
-# A quotient of two types of 38 digits keeps 18 decimals and has room for only 20 digits before them. A divisor of 19 digits
-# leaves room for 29; past it, the quotient of two numbers of 38 digits has no more than 19. A function of one row names its
-# parts, so that a statement does not double with every division in it.
-_QUOTIENT = sqlglot.parse_one(
-    "transform(pairs, r -> CASE WHEN abs(r.b) < CAST('10000000000000000000' AS DECIMAL(20, 0)) "
-    "THEN CAST((r.a - r.a % r.b) / CAST(r.b AS DECIMAL(19, 0)) AS DECIMAL(38, 0)) "
-    "ELSE CAST((r.a - r.a % r.b) / r.b AS DECIMAL(38, 0)) END)",
-    read="spark",
-)
-
-
-def _whole_quotient(left: exp.Expr, right: exp.Expr) -> exp.Expr:
-    """Write left // right of two decimal(38,0) on Spark."""
-    names = exp.Literal.string("a"), exp.Literal.string("b")
-    pair = exp.Anonymous(this="named_struct", expressions=[names[0], left, names[1], right])
-    lambda_ = _QUOTIENT.find(exp.Lambda)
-    assert lambda_ is not None
-    made = exp.Anonymous(
-        this="transform", expressions=[exp.Anonymous(this="array", expressions=[pair]), lambda_.copy()]
-    )
-    return exp.Anonymous(this="element_at", expressions=[made, exp.Literal.number(1)])

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from headrace.engine.findings import Finding
+from headrace.engine.numeric import plain
 from headrace.engine.schema import RATE, SUM
 
 # One row per program × payee × scope × period, sorted by these.
@@ -64,18 +65,6 @@ AWARDS = pa.schema(
         pa.field("lost_to", pa.string()),
     ]
 )
-
-
-def plain(value: Decimal) -> str:
-    """Write a decimal without exponent and without zeros that say nothing.
-
-    >>> plain(Decimal("1200.500000")), plain(Decimal("-0.000000")), plain(Decimal("1E+3"))
-    ('1200.5', '0', '1000')
-    """
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
 
 
 def public_statement(row: Mapping[str, object], decimals: int) -> dict[str, object]:

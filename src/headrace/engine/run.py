@@ -33,7 +33,6 @@ from headrace.engine.prepare import prepare
 from headrace.engine.results import AWARDS, STATEMENTS
 from headrace.engine.schema import Tables
 from headrace.engine.session import Session
-from headrace.engine.spark_session import OnSpark
 from headrace.engine.straight import settle_straight
 from headrace.engine.terms.model import Terms
 from headrace.engine.words import decode_scopes
@@ -99,7 +98,12 @@ def calculate(request: Request, *, awards: Path | None = None, watch: Watch | No
 
 def open_session(request: Request) -> Session:
     """Open the session that a request asks for."""
-    kind = OnSpark if request.backend == "spark" else Session
+    kind: type[Session] = Session
+    if request.backend == "spark":
+        # Only here: it brings sqlglot, which takes longer to import than most calculations take.
+        from headrace.engine.spark_session import OnSpark
+
+        kind = OnSpark
     return kind(memory_bytes_max=request.memory_bytes_max, threads=request.threads, temp_dir=request.temp_dir)
 
 

@@ -147,6 +147,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     "deals": DEALS,
     "calendar": CALENDAR,
 }
+REFERENCE_KINDS = tuple(kind for kind in TABLES if kind != "lines")
 
 
 @dataclass(frozen=True, slots=True)

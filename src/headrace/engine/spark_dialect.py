@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 
 from headrace.engine.findings import Refusal
-from headrace.engine.numeric import spark_node
+from headrace.engine.spark_numeric import spark_node
 
 # Gives the columns of a relation by its name, in their order.
 type ColumnsOf = Callable[[str], Sequence[str]]

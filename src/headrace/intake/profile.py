@@ -7,6 +7,7 @@ profile from a file; a person decides what it cannot know.
 import datetime as dt
 import re
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -330,16 +331,21 @@ class Profile(_Model):
         return named
 
 
+@cache
+def _reader() -> duckdb.DuckDBPyConnection:
+    """Open the database whose patterns these are; once, for it takes longer than all the rest of a profile."""
+    return duckdb.connect()
+
+
 def _check_pattern(pattern: str, *, groups: int | None) -> None:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
-    with duckdb.connect() as con:
-        try:
-            con.execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
-        except duckdb.Error as error:
-            raise ValueError(f"{pattern!r} uses what the reader does not know (look-ahead, back reference)") from error
+    try:
+        _reader().cursor().execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
+    except duckdb.Error as error:
+        raise ValueError(f"{pattern!r} uses what the reader does not know (look-ahead, back reference)") from error
     if groups is not None and compiled.groups != groups:
         raise ValueError(f"{pattern!r} must have exactly {groups} group in parentheses")
 
@@ -373,7 +379,7 @@ def parse_profile(text: str, *, file: str | None = None) -> Profile:
         )
     yaml = YAML(typ="rt", pure=True)
     try:
-        if any(type(event).__name__ == "AliasEvent" for event in yaml.parse(text)):
+        if "*" in text and any(type(event).__name__ == "AliasEvent" for event in yaml.parse(text)):
             raise Refusal("bad_profile", "The profile uses YAML aliases (*name). Write the values out.")
         document = YAML(typ="rt", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError) as error:

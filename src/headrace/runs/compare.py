@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from headrace.engine.results import plain
+from headrace.engine.numeric import plain
 
 STATEMENT_KEY = ("program", "payee_kind", "payee_id", "scope", "from", "until")
 AWARD_KEY = (*STATEMENT_KEY, "line_id")

@@ -9,20 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-
-from xlsxwriter.workbook import Workbook
+from typing import TYPE_CHECKING
 
 from headrace.engine.findings import Finding, Refusal
-from headrace.engine.numeric import minor_unit
+from headrace.engine.numeric import minor_unit, plain
 from headrace.engine.period import Period
-from headrace.engine.results import plain
 from headrace.engine.terms.model import Terms
 from headrace.lake.durable import publish
 from headrace.runs.curve import Curve
 from headrace.runs.made_up import WHY_NOT, base_word
 from headrace.runs.simulate import Against, Payback, Simulated, Simulation
 from headrace.runs.tallies import Bin, Change, Payee, Tally
-from headrace.runs.written import write_sheet
+from headrace.runs.written import begin_workbook, write_sheet
+
+if TYPE_CHECKING:
+    from xlsxwriter.workbook import Workbook
 
 type Json = dict[str, object]
 
@@ -208,7 +209,7 @@ def _day(day: date | None) -> str | None:
 
 
 def _write_workbook(path: Path, simulation: Simulation) -> None:
-    with Workbook(path) as book:
+    with begin_workbook(path) as book:
         programs = simulation.programs
         _totals_sheet(book, programs)
         write_sheet(
@@ -256,7 +257,7 @@ def _write_workbook(path: Path, simulation: Simulation) -> None:
         )
 
 
-def _totals_sheet(book: Workbook, programs: Sequence[Simulated]) -> None:
+def _totals_sheet(book: "Workbook", programs: Sequence[Simulated]) -> None:
     header = [
         "program",
         "currency",

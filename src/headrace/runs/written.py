@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xlsxwriter
-from xlsxwriter.workbook import Workbook
-from xlsxwriter.worksheet import Worksheet
 
 from headrace.engine.findings import Finding, Refusal
-from headrace.engine.results import plain
+from headrace.engine.numeric import plain
 from headrace.lake.durable import publish
+
+if TYPE_CHECKING:
+    from xlsxwriter.workbook import Workbook
+    from xlsxwriter.worksheet import Worksheet
 
 CITATION_KEY = b"headrace.citation"
 _EXCEL_ROWS_MAX = 1_048_575
@@ -83,7 +85,7 @@ def _write_workbook(
     findings: Sequence[Finding],
 ) -> None:
     # A spreadsheet holds binary floats: amounts beyond 15 digits go in as text, so that no cent is lost in the cell.
-    with xlsxwriter.Workbook(path, {"constant_memory": False}) as book:
+    with begin_workbook(path) as book:
         write_sheet(book, "Statements", statements.column_names, [list(row.values()) for row in statements.to_pylist()])
         counted = [[program, reason, count] for program, counts in reasons.items() for reason, count in counts.items()]
         write_sheet(book, "Not earned", ["program", "reason", "lines"], counted)
@@ -91,7 +93,15 @@ def _write_workbook(
         write_sheet(book, "Findings", ["file", "row", "column", "code", "severity", "message"], rows)
 
 
-def write_sheet(book: Workbook, name: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def begin_workbook(path: Path) -> "Workbook":
+    """Begin a workbook, which is written at the end of its `with`."""
+    # Imported only where a workbook is written: it takes as long as a small calculation.
+    from xlsxwriter import Workbook
+
+    return Workbook(path)
+
+
+def write_sheet(book: "Workbook", name: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Add a sheet with a header; numbers of more than 15 digits and all text stay text, so that no cell is a formula."""
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "bottom": 1})
@@ -111,7 +121,7 @@ def write_sheet(book: Workbook, name: str, header: Sequence[str], rows: Sequence
         sheet.set_column(column, column, min(longest + 2, _WIDTH_MAX))
 
 
-def _cell(sheet: Worksheet, at: int, column: int, value: object, formats: Mapping[str, object]) -> None:
+def _cell(sheet: "Worksheet", at: int, column: int, value: object, formats: Mapping[str, object]) -> None:
     match value:
         case None:
             return
