@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from headrace.engine.book import Edition, day_of
+from headrace.engine.book import Edition, day_number, day_of
 from headrace.engine.explain import Failure, LineOpened, Met
 from headrace.engine.explain_balance import known_program, unit_of
 from headrace.engine.explain_lines import lines_of
@@ -220,9 +221,18 @@ def _parameters(
     if reason == "scope_missing":
         about["words"] = _empty(wave, feed, edition, {word: _column(word) for word in terms.measure.per}, line_id)
     if reason == "value_missing":
-        words = {*measured_words(terms), base_word(terms), unit_word(terms), *special_words(edition)}
+        words = {*measured_words(terms), base_word(terms), unit_word(terms), *_of_card(wave, edition, values)}
         about["values"] = _empty(wave, feed, edition, {word: _column(word) for word in sorted(words)}, line_id)
     return about
+
+
+def _of_card(wave: Wave, edition: Edition, values: Mapping[str, object]) -> tuple[str, ...]:
+    """Give the values that the rate card of a line's day needs beside the measure, base and units."""
+    day = values["day"]
+    assert isinstance(day, date)
+    number = day_number(day)
+    cards = [each for each in wave.plan.book.cards if each.version == edition.number]
+    return next(special_words(edition, card) for card in cards if card.since <= number < card.until)
 
 
 def _column(word: str) -> str | None:

@@ -257,12 +257,10 @@ def _cuts(
     days: tuple[date, date],
 ) -> list[int]:
     """Give every day on which something may change, with the unbounded ends."""
-    cuts = {DAY_MIN, DAY_MAX}
     edges = {edge for start, end, _ in dated for edge in (start, end)}
+    cuts = {DAY_MIN, DAY_MAX} | edges
     for _, periods, _ in ways:
-        if periods is None:
-            cuts |= edges
-        elif edges - {DAY_MIN, DAY_MAX}:
+        if periods is not None and edges - {DAY_MIN, DAY_MAX}:
             cuts |= {day_number(each.from_) for each in periods_between(periods, *days) if each.from_ is not None}
             cuts |= {day_number(each.until) for each in periods_between(periods, *days) if each.until is not None}
     earners = {identity, *(group_of[number] for _, _, number in dated if number in group_of)}
@@ -281,7 +279,7 @@ def _picked(
     day: int,
     enrolled: Mapping[int, Mapping[str, Enrolment]],
 ) -> int:
-    """Give the row that a way picks for a line placed on the day."""
+    """Give the row that a way picks for a line placed on the day; without a period, or at its open end, that of the day."""
     kind, periods, edition = way
     if kind == "enrolment":
         assert edition is not None
@@ -295,8 +293,8 @@ def _picked(
     if period is None:
         return row_on(dated, day)
     if kind == "period_start":
-        return row_on(dated, DAY_MIN if period.from_ is None else day_number(period.from_))
-    return row_on(dated, DAY_MAX - 1 if period.until is None else day_number(period.until) - 1)
+        return row_on(dated, day if period.from_ is None else day_number(period.from_))
+    return row_on(dated, day if period.until is None else day_number(period.until) - 1)
 
 
 def put_slices(session: Session, table: str, slices: Iterable[Slice], ids: Mapping[str, int], ways: int) -> bool:

@@ -20,7 +20,7 @@ from headrace.engine.pairs import PairsOf, Plan
 from headrace.engine.qualify import REASONS, TAKEN, classify_feed, count_early, is_wide, list_cards
 from headrace.engine.schema import Tables
 from headrace.engine.straight import sum_scopes
-from headrace.engine.values import special_words
+from headrace.engine.values import editions_on_fifo
 from headrace.engine.words import decode_scopes
 
 _NOTED: Mapping[str, tuple[Severity, str]] = {
@@ -68,7 +68,7 @@ def judge_lines(desk: Desk, plan: Plan, tables: Tables, groups: combine.Groups, 
         if not feed.straight:
             pairs = PairsOf(plan, feed)
             selects.append(pairs.select())
-            list_cards(session, plan.book.cards, feed, pairs.attributes)
+            list_cards(session, feed, pairs.attributes)
     relation: str | None = None
     refused: set[int] = set()
     findings: list[Finding] = []
@@ -192,7 +192,7 @@ def _notes(desk: Desk, plan: Plan, relation: str | None, reasons: Mapping[str, M
             )
             for program, lines, first in rows
         ]
-    consumed = [each.number for each in plan.book.editions if "fifo" in special_words(each)]
+    consumed = [each.number for each in editions_on_fifo(plan.book)]
     if consumed and relation is not None:
         findings += report_short(desk.session, relation, listed(consumed))
     return list(dict.fromkeys(findings))

@@ -5,10 +5,10 @@ line_id, earner_no, payee_no, m, b, u (see docs/semantics.md §4), reason (null:
 schedule asks for beside them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from headrace.engine.book import DAY_MAX, Book, Calendar, Edition, day_number
+from headrace.engine.book import DAY_MAX, Book, Calendar, Card, Edition, day_number
 from headrace.engine.facts import fact_way
 from headrace.engine.findings import Finding
 from headrace.engine.qualify import (
@@ -70,15 +70,29 @@ def line_spelling(column: str) -> str:
     return name(column) if column in LINES else name(f"x_{column}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """What stands in the place of the present periods where baselines are measured.
+
+    definitions: of each edition, under which the days of its windows are listed; a window has the number of the period that is
+    compared with it. cards: the rate cards of the editions as if they had always been in force.
+    """
+
+    definitions: Mapping[int, int]
+    cards: Sequence[Card]
+
+
 class PairsOf:
     """Writes the SQL of one feed's pairs."""
 
-    def __init__(self, plan: Plan, feed: Feed, windows: Mapping[int, int] | None = None) -> None:
-        """windows: for baselines, which days table an edition's periods are found in; null for the present."""
+    def __init__(self, plan: Plan, feed: Feed, windows: Windows | None = None) -> None:
+        """windows: for baselines; null for the present."""
         self.plan = plan
         self._windows = windows
         self.feed = feed
-        self.attributes = Attributes(feed.editions)
+        numbers = {edition.number for edition in feed.editions}
+        cards = plan.book.cards if windows is None else windows.cards
+        self.attributes = Attributes(feed.editions, [card for card in cards if card.version in numbers])
         self._joins: dict[str, str] = {}
 
     def select(self) -> str:
@@ -186,12 +200,10 @@ class PairsOf:
         """Write the day on which facts of the seller and the buyer are read."""
         if all(edition.terms.facts_as_of in {"line", "enrolment"} for edition in self.feed.editions):
             return "l.day"
-        self.period()
-        way = self.attributes.text("facts", lambda edition: edition.terms.facts_as_of)
-        self.join("fd", " LEFT JOIN period_days fd ON fd.period = d.period")
+        way, span = self.attributes.text("facts", lambda edition: edition.terms.facts_as_of), self.span()
         return (
-            f"CASE {way} WHEN 'period_start' THEN coalesce(fd.since, l.day) WHEN 'period_end' THEN "
-            f"coalesce(fd.until - 1, l.day) ELSE l.day END"
+            f"CASE {way} WHEN 'period_start' THEN coalesce({span}.since, l.day) WHEN 'period_end' THEN "
+            f"coalesce({span}.until - 1, l.day) ELSE l.day END"
         )
 
     def _deal_row(self) -> None:
@@ -223,8 +235,17 @@ class PairsOf:
         self.join("d", f" LEFT JOIN days d ON d.definition = {definition} AND d.day = l.day")
         return "d.period"
 
+    def span(self) -> str:
+        """Join the first day of the line's period and the day after its last (since, until; null at an open end)."""
+        self.period()
+        table = "period_days ps ON" if self._windows is None else "window_spans ps ON ps.definition = d.definition AND"
+        self.join("ps", f" LEFT JOIN {table} ps.period = d.period")
+        return "ps"
+
     def _definition(self, edition: Edition) -> int:
-        return self._windows[edition.number] if self._windows else self.plan.calendar.definitions[edition.periods]
+        if self._windows is not None:
+            return self._windows.definitions[edition.number]
+        return self.plan.calendar.definitions[edition.periods]
 
     def _earner(self) -> str:
         if self.feed.earner == "rep":
@@ -355,6 +376,5 @@ class PairsOf:
         grace = self.attributes.whole(
             "grace", lambda each: each.terms.settle.grace_days if each.terms.settle.late in {"forfeit", "ask"} else -1
         )
-        self.join("pd", " LEFT JOIN period_days pd ON pd.period = d.period")
         received = "CAST(l.received_on - DATE '1970-01-01' AS INTEGER)"
-        return f"coalesce({grace} >= 0 AND pd.bounded AND {received} >= pd.until + {grace}, FALSE)"
+        return f"coalesce({grace} >= 0 AND {received} >= {self.span()}.until + {grace}, FALSE)"

@@ -82,21 +82,30 @@ class Feed:
 
 
 class Attributes:
-    """What editions say, as SQL: a literal where all of a feed say the same, else a column of its table of rate cards."""
+    """What editions and their rate cards say, as SQL: a literal where all of a feed say the same, else a column of its table
+    of rate cards.
+    """
 
-    def __init__(self, editions: list[Edition]) -> None:
-        self._editions = editions
+    def __init__(self, editions: Sequence[Edition], cards: Sequence[Card]) -> None:
+        """cards: every rate card of the editions."""
+        by_number = {edition.number: edition for edition in editions}
+        self.cards = cards
+        self._editions = [by_number[card.version] for card in cards]
         self.columns: dict[str, tuple[str, list[int | str]]] = {}
 
     def whole(self, column: str, give: Callable[[Edition], int]) -> str:
         """Write an integer."""
-        values = [give(edition) for edition in self._editions]
-        return self._write(column, "BIGINT", values, str)
+        return self._write(column, "BIGINT", [give(edition) for edition in self._editions], str)
 
     def text(self, column: str, give: Callable[[Edition], str]) -> str:
         """Write a text."""
         values = [give(edition) for edition in self._editions]
         return self._write(column, "VARCHAR", values, lambda value: quoted(str(value)))
+
+    def whole_of_card(self, column: str, give: Callable[[Edition, Card], int]) -> str:
+        """Write an integer that may differ from one rate card of an edition to the next."""
+        values = [give(edition, card) for edition, card in zip(self._editions, self.cards, strict=True)]
+        return self._write(column, "BIGINT", values, str)
 
     def _write(self, column: str, kind: str, values: Sequence[int | str], literal: Callable[[int | str], str]) -> str:
         if len(set(values)) == 1:
@@ -249,30 +258,23 @@ def both(left: str, right: str) -> str:
     return f"CASE WHEN {left} = '0' OR {right} = '0' THEN '0' WHEN {left} = '2' OR {right} = '2' THEN '2' ELSE '1' END"
 
 
-def list_cards(session: Session, book_cards: Sequence[Card], feed: Feed, attributes: Attributes) -> None:
+def list_cards(session: Session, feed: Feed, attributes: Attributes) -> None:
     """Make the table of a feed that lists, for each pair of classes, the rate cards that a line may meet and what they say.
 
     A pair is listed where the line can still qualify or measure, and always where the edition is wide.
     """
-    extra: dict[str, pa.Array] = {"edition": pa.array([each.number for each in feed.editions], pa.int64())}
+    cards = attributes.cards
+    columns: dict[str, pa.Array] = {
+        "card": pa.array([card.number for card in cards], pa.int32()),
+        "edition": pa.array([card.version for card in cards], pa.int64()),
+        "since": pa.array([card.since for card in cards], pa.int32()),
+        "until": pa.array([card.until for card in cards], pa.int32()),
+    }
     for column, (kind, values) in attributes.columns.items():
-        extra[column] = pa.array(values, pa.int64() if kind == "BIGINT" else pa.string())
-    session.put(f"said_{feed.number}", pa.table(extra))
-    numbers = {edition.number for edition in feed.editions}
-    cards = [card for card in book_cards if card.version in numbers and card.since < card.until]
-    session.put(
-        f"cards_{feed.number}",
-        pa.table(
-            {
-                "card": pa.array([card.number for card in cards], pa.int32()),
-                "edition": pa.array([card.version for card in cards], pa.int64()),
-                "since": pa.array([card.since for card in cards], pa.int32()),
-                "until": pa.array([card.until for card in cards], pa.int32()),
-            }
-        ),
-    )
+        columns[column] = pa.array(values, pa.int64() if kind == "BIGINT" else pa.string())
+    session.put(f"cards_{feed.number}", pa.table(columns))
     lines, measuring = both("a.lines_truth", "b.lines_truth"), both("a.measuring_truth", "b.measuring_truth")
-    said = "".join(f", x.{column}" for column in attributes.columns)
+    said = "".join(f", c.{column}" for column in attributes.columns)
     session.table(
         f"pairs_{feed.number}",
         f"SELECT a.class AS earner_class, b.class AS product_class, a.edition, a.gate, {lines} AS lines_truth, "
@@ -284,8 +286,7 @@ def list_cards(session: Session, book_cards: Sequence[Card], feed: Feed, attribu
         "SELECT p.earner_class, p.product_class, CAST(p.edition AS INTEGER) AS edition, CAST(e.program AS INTEGER) AS program, "
         f"c.card, c.since, c.until, e.types, p.gate, p.lines_truth, p.measuring_truth{said} "
         f"FROM pairs_{feed.number} p JOIN editions_{feed.number} e ON e.edition = p.edition "
-        f"JOIN cards_{feed.number} c ON c.edition = p.edition JOIN said_{feed.number} x ON x.edition = p.edition "
-        f"WHERE {_explodes()}",
+        f"JOIN cards_{feed.number} c ON c.edition = p.edition AND c.since < c.until WHERE {_explodes()}",
     )
 
 

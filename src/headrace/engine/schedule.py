@@ -137,7 +137,8 @@ def _crossing_parts(needs: Needs) -> str:
     columns = "r.pays, r.rate, r.per_unit, r.down_to, r.down_by, r.margin_to"
     query = (
         f"SELECT l.s, l.k, r.step, r.position, {columns}, {', '.join(parts)} FROM stepped l "
-        "JOIN ladders r ON r.ladder = l.ladder AND r.low < greatest(l.before, l.after) AND r.high > least(l.before, l.after) "
+        "JOIN ladders r ON r.ladder = l.ladder AND r.low < r.high AND r.low < greatest(l.before, l.after) "
+        "AND r.high > least(l.before, l.after) "
         "WHERE l.crosses"
     )
     if needs.special:
