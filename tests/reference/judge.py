@@ -97,7 +97,7 @@ def fact_date(terms: Terms, placed_on: date, period: Period | None, enrolment: I
         return period.from_ or placed_on
     if terms.facts_as_of == "period_end" and period is not None:
         return period.last_day or placed_on
-    if terms.facts_as_of == "enrolment" and enrolment is not None:
+    if terms.facts_as_of == "enrolment" and enrolment is not None and terms.earner not in {"rep", "group"}:
         return enrolment.enrolled_from or placed_on
     return placed_on
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headrace.engine.book import DAY_MAX, Book, Calendar, Card, Edition, day_number
-from headrace.engine.facts import fact_way
+from headrace.engine.facts import fact_way, facts_as_of
 from headrace.engine.findings import Finding
 from headrace.engine.qualify import (
     CODE,
@@ -19,6 +19,7 @@ from headrace.engine.qualify import (
     Known,
     class_joins,
     earner_class,
+    enrols_persons,
     is_wide,
     placed_lines,
     product_class,
@@ -100,7 +101,7 @@ class PairsOf:
         inner = {
             "program": "m.program", "edition": "m.edition", "card": "m.card", "k": self._place(), "n": "l.n",
             "line_id": "l.line_id", "occurred_on": "l.occurred_on", "day": "l.day", "kind": "l.kind",
-            "period": self.period(), "earner_no": self._earner(), "gate": "m.gate",
+            "period": self.period(), "earner_no": self._earner(), "gate": self._gate(),
             "early": self._early_reason(),
             "lines_truth": self._truth("lines_rest", "m.lines_truth", lambda rule: residual(rule.lines, self.spell)),
             "measuring_truth": self._measuring(),
@@ -198,12 +199,42 @@ class PairsOf:
 
     def fact_day(self) -> str:
         """Write the day on which facts of the seller and the buyer are read."""
-        if all(edition.terms.facts_as_of in {"line", "enrolment"} for edition in self.feed.editions):
+        asked = {facts_as_of(edition) for edition in self.feed.editions}
+        days = {}
+        if "period_start" in asked:
+            days["period_start"] = f"{self.span()}.since"
+        if "period_end" in asked:
+            days["period_end"] = f"{self.span()}.until - 1"
+        if "enrolment" in asked:
+            days["enrolment"] = f"{self._enrolment()}.since"
+        if not days:
             return "l.day"
-        way, span = self.attributes.text("facts", lambda edition: edition.terms.facts_as_of), self.span()
+        way = self.attributes.text("facts", facts_as_of)
+        cases = " ".join(f"WHEN {text(each)} THEN {day}" for each, day in days.items())
+        return f"coalesce(CASE {way} {cases} END, l.day)"
+
+    def _enrolment(self) -> str:
+        """Join the enrolment of the earner in the edition (since, until; null where it has none)."""
+        edition, earner = self.attributes.whole("of_edition", lambda each: each.number), self._earner()
+        self.join("en", f" LEFT JOIN enrolments en ON en.edition = {edition} AND en.no = {earner}")
+        return "en"
+
+    def _gate(self) -> str:
+        """Write whether the line only measures (1), since it came before an enrolment that counts from the program's start."""
+        if not any(enrols_persons(edition) for edition in self.feed.editions):
+            return "m.gate"
+        counts = self.attributes.whole("counts_early", lambda each: int(each.terms.counts_from == "program"))
+        return f"CASE WHEN {counts} = 1 AND l.day < {self._enrolment()}.since THEN 1 ELSE m.gate END"
+
+    def _not_enrolled(self) -> str:
+        """Write whether a person does not take part, for editions that enrol persons."""
+        counts = self.attributes.whole("counts_early", lambda each: int(each.terms.counts_from == "program"))
+        enrols = self.attributes.whole("enrols_persons", lambda each: int(enrols_persons(each)))
+        strictly = self.attributes.whole("strictly", lambda each: int(each.terms.enrolled))
+        enrolment = self._enrolment()
         return (
-            f"CASE {way} WHEN 'period_start' THEN coalesce({span}.since, l.day) WHEN 'period_end' THEN "
-            f"coalesce({span}.until - 1, l.day) ELSE l.day END"
+            f"{enrols} = 1 AND CASE WHEN {enrolment}.no IS NULL THEN {strictly} = 1 "
+            f"ELSE l.day >= {enrolment}.until OR (l.day < {enrolment}.since AND {counts} = 0) END"
         )
 
     def _deal_row(self) -> None:
@@ -333,7 +364,11 @@ class PairsOf:
         if not wide:
             return "CAST(NULL AS INTEGER)"
         cases: list[str] = []
-        partners = self._truth("partners_rest", "'1'", self._partners_rest)
+        known = "'1'"
+        if any(enrols_persons(edition) for edition in wide):
+            cases.append(f"WHEN {self._not_enrolled()} THEN {CODE['not_enrolled']}")
+            known = "m.partners_truth"
+        partners = self._truth("partners_rest", known, self._partners_rest)
         if partners != "'1'":
             cases.append(
                 f"WHEN ({partners}) = '0' THEN {CODE['partners_rule']} WHEN ({partners}) = '2' THEN {CODE['partners_unknown']}"

@@ -10,7 +10,7 @@ from headrace.engine.against import program_life
 from headrace.engine.book import PERIOD_DAYS, Book, Calendar, day_number, make_calendar
 from headrace.engine.chain import exists_unworked
 from headrace.engine.exchange import fx_table
-from headrace.engine.facts import load_rows
+from headrace.engine.facts import enrolments, load_rows
 from headrace.engine.fifo import put_fifo_costs
 from headrace.engine.findings import Finding, Refusal
 from headrace.engine.numeric import is_money
@@ -54,6 +54,7 @@ def prepare(session: Session, book: Book, tables: Tables, as_of: date | None, *,
     for feed in feeds:
         classify_feed(session, feed, rules, known, source)
     _put_days(session, calendar)
+    _put_enrolments(session, book, ids)
     money = {edition.number: _money(edition.terms) for edition in book.editions}
     deal_columns = references["deals"].column_names if "deals" in references else []
     needs = needs_of(book, money, len(source.currencies), deal_columns)
@@ -129,6 +130,17 @@ def _put_days(session: Session, calendar: Calendar) -> None:
         for number, period in enumerate(calendar.periods)
     ]
     session.put("period_days", pa.Table.from_pylist(rows, schema=PERIOD_DAYS))
+
+
+def _put_enrolments(session: Session, book: Book, ids: Mapping[str, int]) -> None:
+    """Make `enrolments`: the days on which an earner takes part in an edition, from `since` until before `until`."""
+    rows = [
+        {"edition": edition.number, "no": ids[earner], "since": each.since, "until": each.until}
+        for edition in book.editions
+        for earner, each in enrolments(edition).items()
+    ]
+    schema = pa.schema([(column, pa.int32()) for column in ("edition", "no", "since", "until")])
+    session.put("enrolments", pa.Table.from_pylist(rows, schema=schema))
 
 
 def _money(terms: Terms) -> str | None:

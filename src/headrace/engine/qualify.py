@@ -158,8 +158,14 @@ def is_wide(edition: Edition, rules: EditionRules) -> bool:
         or edition.periods.fiscal is not None
         or rules.partners.rest is not None
         or rules.partners.product is not None
-        or (terms.earner == "rep" and (terms.enrolled or any(entry.enrolled_from for entry in terms.inputs)))
+        or enrols_persons(edition)
     )
+
+
+def enrols_persons(edition: Edition) -> bool:
+    """Tell whether persons take part in an edition only while they are enrolled, which their seller's class cannot tell."""
+    terms = edition.terms
+    return terms.earner == "rep" and (terms.enrolled or any(entry.enrolled_from for entry in terms.inputs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +231,7 @@ def _list_editions(
                 "types": types_of(edition), "since": edition.since, "until": edition.until,
                 "wide": int(is_wide(edition, rule)), "rest": int(rule.lines.rest is not None),
                 "rest_measuring": int(rule.measuring is not None and rule.measuring.rest is not None),
-                "own_measuring": int(rule.measuring is not None),
+                "own_measuring": int(rule.measuring is not None), "defers": int(enrols_persons(edition)),
             }
         )  # fmt: skip
     kinds = {key: pa.int64() for key in rows[0]}
@@ -239,9 +245,10 @@ def _list_editions(
         f"SELECT c.class, e.edition, CASE WHEN e.group_earner = 1 AND {letter('holds_at')} = 'n' THEN {CODE['earner_missing']} "
         f"WHEN e.must_hold = 1 AND {letter('holds_at')} = '0' THEN {CODE['earner_unknown']} "
         f"WHEN {letter('enrolled_at')} = '0' THEN {CODE['not_enrolled']} "
-        f"WHEN {letter('partners_at')} = '0' THEN {CODE['partners_rule']} "
-        f"WHEN {letter('partners_at')} = '2' THEN {CODE['partners_unknown']} END AS reason, "
-        f"CASE WHEN {letter('enrolled_at')} = 'm' THEN 1 ELSE 0 END AS gate, "
+        f"WHEN {letter('enrolled_at')} = 'm' AND {letter('partners_at')} <> '1' THEN {CODE['not_enrolled']} "
+        f"WHEN e.defers = 0 AND {letter('partners_at')} = '0' THEN {CODE['partners_rule']} "
+        f"WHEN e.defers = 0 AND {letter('partners_at')} = '2' THEN {CODE['partners_unknown']} END AS reason, "
+        f"CASE WHEN {letter('enrolled_at')} = 'm' THEN 1 ELSE 0 END AS gate, {letter('partners_at')} AS partners_truth, "
         f"{letter('lines_at')} AS lines_truth, {letter('measuring_at')} AS measuring_truth "
         f"FROM earners_{feed.number}_classes c CROSS JOIN editions_{feed.number} e",
     )
@@ -277,14 +284,14 @@ def list_cards(session: Session, feed: Feed, attributes: Attributes) -> None:
     said = "".join(f", c.{column}" for column in attributes.columns)
     session.table(
         f"pairs_{feed.number}",
-        f"SELECT a.class AS earner_class, b.class AS product_class, a.edition, a.gate, {lines} AS lines_truth, "
+        f"SELECT a.class AS earner_class, b.class AS product_class, a.edition, a.gate, a.partners_truth, {lines} AS lines_truth, "
         f"{measuring} AS measuring_truth FROM standing_{feed.number} a JOIN product_standing_{feed.number} b "
         "ON b.edition = a.edition WHERE a.reason IS NULL",
     )
     session.table(
         feed.cards,
         "SELECT p.earner_class, p.product_class, CAST(p.edition AS INTEGER) AS edition, CAST(e.program AS INTEGER) AS program, "
-        f"c.card, c.since, c.until, e.types, p.gate, p.lines_truth, p.measuring_truth{said} "
+        f"c.card, c.since, c.until, e.types, p.gate, p.partners_truth, p.lines_truth, p.measuring_truth{said} "
         f"FROM pairs_{feed.number} p JOIN editions_{feed.number} e ON e.edition = p.edition "
         f"JOIN cards_{feed.number} c ON c.edition = p.edition AND c.since < c.until WHERE {_explodes()}",
     )
