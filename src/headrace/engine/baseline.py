@@ -12,6 +12,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from headrace.engine.book import DAY_MAX, DAY_MIN, DAYS, PERIOD_DAYS, Edition, cards_of, day_number
+from headrace.engine.facts import FactWay, fact_way
 from headrace.engine.measure import add_distinct
 from headrace.engine.pairs import PairsOf, Plan, Windows
 from headrace.engine.period import Period, previous_period, previous_year
@@ -52,12 +53,16 @@ def measure_baselines(session: Session, plan: Plan, classify: Callable[[Feed], N
 
 
 def _feeds(plan: Plan, editions: list[Edition]) -> Iterator[Feed]:
-    grouped: dict[tuple[str, str], list[Edition]] = {}
+    grouped: dict[tuple[str, str, tuple[tuple[int, int, FactWay], ...]], list[Edition]] = {}
     for edition in editions:
-        grouped.setdefault((edition.terms.earner, edition.terms.returns), []).append(edition)
-    for index, ((earner, returns), members) in enumerate(grouped.items()):
+        present = fact_way(plan.book.editions[edition.number])
+        group_ways = ((DAY_MIN, DAY_MAX, present),) if edition.terms.earner == "group" else ()
+        grouped.setdefault((edition.terms.earner, edition.terms.returns, group_ways), []).append(edition)
+    for index, ((earner, returns, ways), members) in enumerate(grouped.items()):
         own = ((DAY_MIN, DAY_MAX),) if returns == "own_date" else ()
-        yield Feed(number=len(plan.feeds) + index, earner=earner, own_dates=own, straight=False, editions=members)
+        yield Feed(
+            number=len(plan.feeds) + index, earner=earner, own_dates=own, group_ways=ways, straight=False, editions=members
+        )  # fmt: skip
 
 
 def _always(plan: Plan, edition: Edition) -> Edition:

@@ -11,7 +11,7 @@ from headrace.engine.explain_balance import known_program, unit_of
 from headrace.engine.explain_lines import lines_of
 from headrace.engine.findings import Refusal
 from headrace.engine.pairs import PairsOf
-from headrace.engine.qualify import REASONS, TAKEN, Feed, count_early, placed_lines
+from headrace.engine.qualify import REASONS, TAKEN, Feed, class_joins, count_early, placed_lines
 from headrace.engine.rulebook import EditionRules, Parts
 from headrace.engine.rules import Rule, all_of
 from headrace.engine.run import Request, Wave, calculate
@@ -157,7 +157,8 @@ def _governing(wave: Wave, number: int, line_id: str) -> tuple[Feed | None, Edit
         if not editions:
             continue
         rows = wave.desk.session.rows(
-            f"SELECT l.day FROM {feed.relation} l WHERE {placed_lines(feed, wave.plan.source)} AND l.line_id = {text(line_id)}"
+            f"SELECT l.day FROM {feed.relation} l{class_joins(feed, wave.plan.source)} "
+            f"WHERE {placed_lines(feed, wave.plan.source)} AND l.line_id = {text(line_id)}"
         )
         if not rows:
             continue

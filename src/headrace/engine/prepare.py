@@ -50,7 +50,7 @@ def prepare(session: Session, book: Book, tables: Tables, as_of: date | None, *,
     groups = session.rows("SELECT p.row_no, i.id FROM partner_rows p JOIN ids i ON i.no = p.group_no")
     group_of = {int(str(row)): str(group) for row, group in groups}
     known = Known(partners=partners, products=products, ids=ids, group_of=group_of)
-    feeds = tuple(make_feeds(book, lambda edition: short and is_straight(book, edition)))
+    feeds = tuple(make_feeds(book, source, lambda edition: short and is_straight(book, edition)))
     for feed in feeds:
         classify_feed(session, feed, rules, known, source)
     _put_days(session, calendar)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from headrace.engine.book import DAY_MAX, DAY_MIN, Book, Card, Edition
+from headrace.engine.book import DAY_MAX, DAY_MIN, Book, Card, Edition, day_number
 from headrace.engine.facts import (
     UNKNOWN_CLASS,
     Conditions,
+    FactWay,
     Rows,
     classify,
     fact_way,
@@ -47,11 +48,16 @@ EARNER_COLUMN = {**_ROLE, "rep": "rep_id"}
 
 @dataclass(slots=True, kw_only=True)
 class Feed:
-    """Editions that look at a line alike."""
+    """Editions that look at a line alike.
+
+    own_dates: the days whose sales' returns stand on their own date. group_ways: for groups, how the group of a sale and of its
+    return is read on days of the sale; elsewhere empty.
+    """
 
     number: int
     earner: str
     own_dates: tuple[tuple[int, int], ...]
+    group_ways: tuple[tuple[int, int, FactWay], ...]
     straight: bool
     editions: list[Edition]
     relation: str = "placed"
@@ -114,25 +120,32 @@ class Attributes:
         return f"m.{column}"
 
 
-def make_feeds(book: Book, is_straight: Callable[[Edition], bool]) -> list[Feed]:
+def make_feeds(book: Book, source: Source, is_straight: Callable[[Edition], bool]) -> list[Feed]:
     """Group the editions of the book into feeds; straight ones (see straight) apart."""
-    feeds: dict[tuple[str, tuple[tuple[int, int], ...], str, bool], Feed] = {}
+    first, last = day_number(source.first_day), day_number(source.last_day)
+    feeds: dict[tuple[object, ...], Feed] = {}
     for program in book.programs:
         editions = [book.editions[number] for number in program.editions]
-        own = tuple(
-            (each.since, each.until)
+        # Days without lines are left out of the spans, so that programs that differ only there share a feed.
+        spans = [
+            (DAY_MIN if each.since <= first else each.since, DAY_MAX if each.until > last else each.until, each)
             for each in editions
-            if each.terms.returns == "own_date" and each.since < each.until
-        )
-        if own and all(each.terms.returns == "own_date" for each in editions):
-            own = ((DAY_MIN, DAY_MAX),)
+            if each.since <= last and each.until > max(first, each.since)
+        ]
+        own = tuple((since, until) for since, until, each in spans if each.terms.returns == "own_date")
         earner = editions[0].terms.earner
+        ways = (
+            *((since, until, fact_way(each)) for since, until, each in spans),
+            (DAY_MIN, DAY_MAX, fact_way(editions[0])),
+        )
+        group_ways = () if earner != "group" else ways if len({way for *_, way in ways}) > 1 else ways[-1:]
         for edition in editions:
             relation, straight = relation_of(edition), is_straight(edition)
             made = Feed(
-                number=len(feeds), earner=earner, own_dates=own, straight=straight, editions=[], relation=relation
-            )
-            feeds.setdefault((earner, own, relation, straight), made).editions.append(edition)
+                number=len(feeds), earner=earner, own_dates=own, group_ways=group_ways, straight=straight, editions=[],
+                relation=relation,
+            )  # fmt: skip
+            feeds.setdefault((earner, own, group_ways, relation, straight), made).editions.append(edition)
     return list(feeds.values())
 
 
@@ -196,6 +209,8 @@ def classify_feed(
                 on_product.add(measuring.product, ("line", None, None)),
             )
         )  # fmt: skip
+    for *_, way in feed.group_ways:
+        feed.conditions.way(way)
     for edition, key in zip(feed.editions, keys, strict=True):
         places = tuple(feed.conditions.position(each) for each in key[:3]) + tuple(
             on_product.position(each) for each in key[3:]
@@ -330,8 +345,15 @@ def class_joins(feed: Feed, source: Source) -> str:
         )
     if feed.earner == "group" and source.has_sales_of_returns:
         for alias, seller in (("ours", "partner_id"), ("theirs", "sale_partner")):
-            held = f"l.sale_day >= {alias}.since AND l.sale_day < {alias}.until"
-            joins += f" LEFT JOIN partner_rows {alias} ON {alias}.id = l.{seller} AND {held}"
+            held = f"l.sale_day >= {alias}_on.since AND l.sale_day < {alias}_on.until"
+            cases = " ".join(
+                f"WHEN l.sale_day >= {since} AND l.sale_day < {until} THEN {alias}_on.row_{feed.conditions.ways[way]}"
+                for since, until, way in feed.group_ways
+            )
+            joins += (
+                f" LEFT JOIN {feed.classes} {alias}_on ON {alias}_on.id = l.{seller} AND {held} "
+                f"LEFT JOIN partner_rows {alias} ON {alias}.row_no = CASE {cases} END"
+            )
     return joins
 
 
