@@ -97,7 +97,7 @@ def _read_against(desk: Desk, plan: Plan, tables: Tables) -> str:
         f"SELECT DISTINCT s, edition, earner_no FROM pairs WHERE s IS NOT NULL AND edition IN ({listed(editions)})",
     )
     decode_scopes(session, plan.scopes, plan.book.shapes, "asking", "scope_names")
-    targets = Rows(tables.references.get("targets"), plan.book.words, "value")
+    targets = Rows(tables.references.get("targets"), "value")
     found = measure_against(plan.book, fetch_places(desk, "asking", editions), targets, baselines)
     desk.put("against", found.against, AGAINST)
     desk.put("own_ladders", found.ladders, OWN_LADDERS)

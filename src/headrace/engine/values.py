@@ -36,6 +36,7 @@ class Needs:
     free: bool
     against: bool
     authorised: bool
+    rolling: bool
     distinct: tuple[str, ...]
 
 
@@ -57,6 +58,7 @@ def needs_of(book: Book, money: Mapping[int, str | None], currencies: int, deal_
         free=any(terms.schedule.free is not None for terms in all_terms),
         against=any(is_against(terms) for terms in all_terms),
         authorised="quantity" in deal_columns and "authorization" in book.words,
+        rolling=any(terms.schedule.mode == "rolling" for terms in all_terms),
         distinct=distinct_words(book),
     )
 
