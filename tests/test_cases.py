@@ -1,6 +1,5 @@
 """Runs every hand-worked case through the reference and through the engine."""
 
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,13 +12,12 @@ from pydantic import BaseModel
 from headrace.engine.terms import Terms
 from headrace.engine.terms import check as check_terms
 from tests.reference.cases import Case, Row, cases_of
-from tests.reference.engine import PENDING, run_engine
+from tests.reference.engine import run_engine
 from tests.reference.run import calculate
 
 HERE = Path(__file__).parent
 FILES = [*sorted((HERE / "cases").glob("*.yaml")), *sorted((HERE.parent / "docs" / "calculation").glob("*.md"))]
 CASES = [pytest.param(case, id=f"{path.stem}: {case.name}") for path in FILES for case in cases_of(path)]
-NOT_YET = set(PENDING.read_text(encoding="utf-8").splitlines()) if PENDING.exists() else set()
 # How a case may name a column more shortly.
 SHORT = {"payee": "payee_id"}
 
@@ -85,11 +83,8 @@ def test_the_reference_gives_what_was_worked_by_hand(case: Case) -> None:
     check(case, got.statements, got.awards, got.reasons, got.findings)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("headrace.engine.run") is None, reason="the engine is not there")
 @pytest.mark.parametrize("case", CASES)
-def test_the_engine_gives_what_was_worked_by_hand(case: Case, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    if case.name in NOT_YET:
-        request.applymarker(pytest.mark.xfail(reason="the engine does not give this yet"))
+def test_the_engine_gives_what_was_worked_by_hand(case: Case, tmp_path: Path) -> None:
     got = run_engine(case.programs, case.lines, case.references, tmp_path, as_of=case.as_of, fixed=case.fixed)
     check(case, got.statements, got.awards, got.reasons, got.findings)
 

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from headrace.engine.terms import Terms
-from tests.reference.engine import engine_is_whole, run_engine
+from tests.reference.engine import run_engine
 from tests.reference.made_lines import AS_OF, Facts, facts
 from tests.reference.made_programs import programs
 from tests.reference.run import Outcome, calculate
 
-needs_engine = pytest.mark.skipif(not engine_is_whole(), reason="the engine does not give every case yet")
 COMPARE = settings(
     deadline=None,
     max_examples=20,
@@ -72,7 +71,6 @@ def compare(made: Sequence[Sequence[Terms]], channel: Facts) -> None:
         pytest.fail("\n".join([*found, told(terms, channel)]), pytrace=False)
 
 
-@needs_engine
 @given(made=programs(10), channel=facts())
 @COMPARE
 def test_the_engine_gives_what_the_reference_gives(made: list[list[Terms]], channel: Facts) -> None:
@@ -80,7 +78,6 @@ def test_the_engine_gives_what_the_reference_gives(made: list[list[Terms]], chan
 
 
 @pytest.mark.soak
-@needs_engine
 @given(made=programs(30), channel=facts())
 @settings(COMPARE, max_examples=1000)
 def test_the_engine_gives_what_the_reference_gives_at_length(made: list[list[Terms]], channel: Facts) -> None:

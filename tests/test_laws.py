@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from headrace.engine.terms import Terms
 from tests.reference.cases import LINE_DEFAULTS
-from tests.reference.engine import engine_is_whole, run_engine
+from tests.reference.engine import run_engine
 from tests.reference.made_lines import AS_OF, Facts, Row, facts, picked, rarely
 from tests.reference.made_programs import programs
 from tests.reference.run import Outcome, calculate
@@ -33,8 +33,7 @@ def by_engine(terms: Sequence[Terms], channel: Facts, files: int = 1) -> Outcome
         return run_engine(terms, channel.lines, channel.references, Path(folder), as_of=AS_OF, files=files)
 
 
-NO_ENGINE = pytest.mark.skipif(not engine_is_whole(), reason="the engine does not give every case yet")
-RUNS = pytest.mark.parametrize("run", [by_reference, pytest.param(by_engine, marks=NO_ENGINE)])
+RUNS = pytest.mark.parametrize("run", [by_reference, by_engine])
 FEW = settings(
     deadline=None,
     max_examples=8,
@@ -79,7 +78,6 @@ def test_the_order_of_rows_changes_nothing(run: Run, made: list[list[Terms]], ch
     assert_same(run(flat(made), channel), run(flat(made), replace(channel, lines=shuffled)))
 
 
-@NO_ENGINE
 @given(made=programs(4), channel=facts(20), files=st.integers(2, 4))
 @FEW
 def test_batches_and_their_order_of_arrival_change_nothing(made: list[list[Terms]], channel: Facts, files: int) -> None:

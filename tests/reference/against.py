@@ -105,10 +105,19 @@ def entered(world: World, terms: Terms, judged: Judged, key: str) -> Decimal | F
     return None
 
 
+SCOPE_WORDS = frozenset(
+    ["earner", "group", "product", "family", "customer", "buyer", "rep", "deal", "authorization", "line"]
+)
+
+
 def row_fits(row: Row, terms: Terms, scope: Scope, period: Period | None) -> bool:
-    """Tell whether a row of targets, forecasts or posted is of this program, period and scope."""
+    """Tell whether a row of targets, forecasts or posted is of this program, period and scope; null fits every one."""
     if row["program"] != terms.program or period is None:
         return False
     if row["from"] not in {None, period.from_} or row["until"] not in {None, period.until}:
         return False
-    return all(word not in row or row[word] == value for word, value in scope)
+    words = dict(scope)
+    named = {
+        name: value for name, value in row.items() if name in SCOPE_WORDS or name.startswith(("line.", "product."))
+    }
+    return all(value is None or words.get(name) == value for name, value in named.items())

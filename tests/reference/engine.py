@@ -1,7 +1,5 @@
 """Runs the engine on rows in memory and gives its result in the shape of the reference's."""
 
-import importlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -10,22 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headrace.engine.results import STATEMENTS
+from headrace.engine.run import Request, calculate
 from headrace.engine.schema import SUM
 from headrace.engine.terms.model import Terms
 from tests.reference.cases import Row, tables_of
 from tests.reference.run import Outcome
 
-PENDING = (
-    Path(__file__).parent.parent / "cases" / "pending.txt"
-)  # cases that the engine does not give yet; goes when empty
-
 _IDENTITY = ("program", "payee_kind", "payee_id", "scope", "from", "until")
 FIXED = pa.schema([*(STATEMENTS.field(name) for name in _IDENTITY), pa.field("amount", SUM)])
-
-
-def engine_is_whole() -> bool:
-    """Tell whether the engine is there and gives every hand-worked case."""
-    return importlib.util.find_spec("headrace.engine.run") is not None and not PENDING.exists()
 
 
 def run_engine(
@@ -39,11 +29,10 @@ def run_engine(
     fixed: Sequence[Row] = (),
 ) -> Outcome:
     """Calculate with the engine, by way of Parquet files in a folder."""
-    run = importlib.import_module("headrace.engine.run")
     tables = tables_of(lines, references, folder, files)
     settled = pa.Table.from_pylist([dict(row) for row in fixed], FIXED) if fixed else None
-    request = run.Request(programs=tuple(programs), tables=tables, as_of=as_of, fixed=settled)
-    result = run.calculate(request, awards=folder / "awards.parquet")
+    request = Request(programs=tuple(programs), tables=tables, as_of=as_of, fixed=settled)
+    result = calculate(request, awards=folder / "awards.parquet")
     outcome = Outcome()
     outcome.statements = result.statements.to_pylist()
     outcome.awards = [] if result.awards is None else pq.read_table(result.awards).to_pylist()

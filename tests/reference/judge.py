@@ -76,18 +76,19 @@ def place_of(world: World, program: Program, line: Row, findings: set[str], unde
     reader = terms or program.versions[0]
     if sale["kind"] in RETURNS or (terms is not None and terms.returns == "own_date"):
         return own_place(line)
-    theirs, ours = (earner_on(world, reader, each, occurred(sale), program) for each in (sale, line))
+    period = program.period_of(occurred(sale), reader)
+    theirs, ours = (earner_on(world, reader, each, occurred(sale), period) for each in (sale, line))
     if theirs is None or theirs != ours:
         return own_place(line)
     return (occurred(sale), original.encode(), 1, occurred(line), str(line["line_id"]).encode())
 
 
-def earner_on(world: World, terms: Terms, line: Row, placed_on: date, program: Program) -> str | None:
+def earner_on(world: World, terms: Terms, line: Row, placed_on: date, period: Period | None) -> str | None:
     """Name the earner of a line; a group is the one that the seller belongs to on the fact date."""
     column = EARNER_COLUMN[terms.earner]
     if terms.earner != "group":
         return text(line, column)
-    on = fact_date(terms, placed_on, program.period_of(placed_on, terms), None)
+    on = fact_date(terms, placed_on, period, None)
     return text(world.row_on("partners", text(line, column), on), "group_id")
 
 
@@ -97,7 +98,7 @@ def fact_date(terms: Terms, placed_on: date, period: Period | None, enrolment: I
         return period.from_ or placed_on
     if terms.facts_as_of == "period_end" and period is not None:
         return period.last_day or placed_on
-    if terms.facts_as_of == "enrolment" and enrolment is not None:
+    if terms.facts_as_of == "enrolment" and enrolment is not None and terms.earner not in {"rep", "group"}:
         return enrolment.enrolled_from or placed_on
     return placed_on
 
@@ -130,7 +131,7 @@ def judge(
         return judged
     judged.terms = terms
     judged.period = window or program.period_of(judged.placed_on, terms)
-    judged.earner = earner_on(world, terms, line, judged.placed_on, program)
+    judged.earner = earner_on(world, terms, line, judged.placed_on, judged.period)
     enrolment = enrolment_of(terms, judged.earner)
     on = fact_date(terms, judged.placed_on, judged.period, enrolment)
     judged.records = _records(world, terms, judged, on)

@@ -85,7 +85,7 @@ def rate_for(world: World, terms: Terms, line: Row, placed_on: date, period: Per
     if terms.convert.on == "settlement":
         on = world.as_of
     elif terms.convert.on == "period_end" and period is not None:
-        on = period.last_day or world.as_of
+        on = min(period.last_day or world.as_of, world.as_of)
     return world.rate(own, target, on, terms.convert.age_days_max)
 
 

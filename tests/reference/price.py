@@ -57,8 +57,11 @@ def price_scope(entries: Sequence[Entry], own_rate: Callable[[Entry], Fraction |
     for entry in entries:
         if entry.earns:
             entry.own = _own_share(entry, measure, own_rate(entry))
-    for amount, sharers in _shared_amounts(entries, measure, own_rate):
-        spread(amount, [entry for entry in sharers if entry.earns], paid_base)
+    earning = [entry for entry in entries if entry.earns]
+    for of_card in _by_card(earning):
+        if of_card[-1].terms.schedule.mode == "rolling":
+            spread(_rolling(of_card, measure, own_rate), of_card, paid_base)
+    spread(total(_shared_amounts(entries[-1], measure, own_rate)), earning, paid_base)
     for entry in entries:
         entry.base = paid_base[id(entry)]
 
@@ -249,27 +252,20 @@ def _limited(share: Fraction, entry: Entry, eligible: bool) -> Fraction:
     return -share if mirrored else share
 
 
-def _shared_amounts(
-    entries: Sequence[Entry], measure: Fraction, own_rate: Callable[[Entry], Fraction | None]
-) -> Iterator[tuple[Fraction, Sequence[Entry]]]:
-    """Give every shared amount of the scope with the lines that share it. The last line's rate card decides them."""
-    last = entries[-1]
+def _shared_amounts(last: Entry, measure: Fraction, own_rate: Callable[[Entry], Fraction | None]) -> Iterator[Fraction]:
+    """Give every amount that all lines of a scope share, as its last line's rate card decides."""
     schedule = last.terms.schedule
-    growth = last.terms.pays_on == "growth"
-    if schedule.mode == "rolling":
-        for of_card in _by_card(entries):
-            yield _rolling(of_card, measure, own_rate), of_card
-    elif growth and schedule.mode in {"retroactive", "total"} and measure > last.against:
-        yield _on_growth(last, measure, own_rate(last)), entries
-    yield bonus(last, measure), entries
+    if last.terms.pays_on == "growth" and schedule.mode in {"retroactive", "total"} and measure > last.against:
+        yield _on_growth(last, measure, own_rate(last))
+    yield bonus(last, measure)
     if schedule.package is not None and measure > 0:
         package = schedule.package
         counted = max(ZERO, measure - number(package.free)) / number(package.of)
         whole = counted.__floor__() if package.count == "full" else counted.__ceil__()
-        yield whole * number(package.pays), entries
+        yield whole * number(package.pays)
     if schedule.free_goods is not None and measure > 0:
         goods = schedule.free_goods
-        yield (measure / number(goods.buy)).__floor__() * number(goods.get), entries
+        yield (measure / number(goods.buy)).__floor__() * number(goods.get)
 
 
 def _by_card(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
@@ -280,16 +276,15 @@ def _by_card(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 
 
 def _rolling(entries: Sequence[Entry], measure: Fraction, own_rate: Callable[[Entry], Fraction | None]) -> Fraction:
-    """Every reached tier pays on the measure clipped at its upper edge."""
-    earning = [entry for entry in entries if entry.earns]
-    if measure <= 0 or not earning:
+    """Every reached tier pays on the measure clipped at its upper edge. entries: the earning lines of one rate card."""
+    if measure <= 0:
         return ZERO
-    base, units = total(entry.base for entry in earning), total(entry.units for entry in earning)
-    bands, amount = earning[-1].bands, ZERO
+    base, units = total(entry.base for entry in entries), total(entry.units for entry in entries)
+    bands, amount = entries[-1].bands, ZERO
     for band, following in zip(bands, [*bands[1:], None], strict=True):
         if band.reached(measure):
             clipped = measure if following is None else min(measure, following.edge)
-            rate, per_unit = coefficient(band.tier, own_rate(earning[-1]))
+            rate, per_unit = coefficient(band.tier, own_rate(entries[-1]))
             amount += rate * round6(base * clipped / measure) + per_unit * round6(units * clipped / measure)
     return amount
 

@@ -289,7 +289,11 @@ def _limit(world: World, work: Work, fixed: Sequence[Row]) -> None:
 
 
 def _show(world: World, work: Work, outcome: Outcome) -> None:
+    first: dict[object, tuple[str, str]] = {}
+    for statement in sorted(work.statements, key=lambda each: (each.payee[0], each.payee[1].encode())):
+        first.setdefault((statement.scope, statement.period), statement.payee)
     for statement in work.statements:
         accrued, forecast = accrual_of(world, statement, lambda entry: _cap(world, entry))
-        outcome.statements.append(statement_row(world, statement, accrued, forecast, outcome.findings))
+        leads = first[statement.scope, statement.period] == statement.payee
+        outcome.statements.append(statement_row(world, statement, accrued, forecast, outcome.findings, first=leads))
         outcome.awards += award_rows(statement)

@@ -31,15 +31,23 @@ def _head(statement: Statement) -> dict[str, object]:
 
 
 def statement_row(
-    world: World, statement: Statement, accrued: Fraction, forecast: Fraction | None, findings: set[str]
+    world: World,
+    statement: Statement,
+    accrued: Fraction,
+    forecast: Fraction | None,
+    findings: set[str],
+    *,
+    first: bool,
 ) -> dict[str, object]:
-    """Give the statement's row."""
+    """Give the statement's row. first: of the payees of its scope."""
     terms, lines = statement.terms, statement.scope_entries
     measure = lines[-1].after if lines else ZERO
     band = lines[-1].band_at(measure) if lines else None
     following = [each for each in lines[-1].bands if not each.reached(measure)] if lines else []
     posted = total(
-        number(row["amount"]) for row in world.rows("posted") if row_fits(row, terms, statement.scope, statement.period)
+        number(row["amount"])
+        for row in world.rows("posted")
+        if row_fits(row, terms, statement.scope, statement.period) and _to_payee(row, statement, first)
     )
     unverified = total(entry.award for entry in statement.entries if entry.earns and not verified(entry))
     carried_in, carried = statement.carried_in or ZERO, statement.carried or ZERO
@@ -66,6 +74,13 @@ def statement_row(
         "carried_in": shown(statement.carried_in),
         "payable_on": payable_on(statement.period, wait, terms.settle.pay_day),
     }
+
+
+def _to_payee(row: Row, statement: Statement, first: bool) -> bool:
+    """Tell whether a posting of the scope belongs to the statement's payee; one that names nobody belongs to the first."""
+    if row.get("payee_id") is None:
+        return first
+    return row.get("payee_kind") in {None, statement.payee[0]} and row["payee_id"] == statement.payee[1]
 
 
 def verified(entry: Entry) -> bool:

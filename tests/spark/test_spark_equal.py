@@ -17,7 +17,7 @@ from headrace.engine.spark_session import OnSpark
 from tests.reference.cases import Case
 from tests.spark.both import awards_apart, difference, request_of, small_spark
 from tests.spark.cluster import SECONDS_MAX, two_workers
-from tests.test_cases import CASES, NOT_YET
+from tests.test_cases import CASES
 
 WORKED = {str(each.id): case for each in CASES for case in each.values if isinstance(case, Case)}
 # Volume rebates by band and as a whole, a return that names its sale, and limits: what most programs are made of.
@@ -100,7 +100,7 @@ def test_without_pyspark_the_request_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.soak
 @pytest.mark.spark
-@pytest.mark.parametrize("name", [each for each, case in WORKED.items() if case.name not in NOT_YET])
+@pytest.mark.parametrize("name", list(WORKED))
 def test_every_case_comes_out_the_same(spark: object, name: str, tmp_path: Path) -> None:
     assert difference(request_of(WORKED[name], tmp_path), tmp_path) == ""
 

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headrace.engine.against import Place, Rows, force_share, input_value, places
 from headrace.engine.book import DAY_MAX, Book, Calendar, Edition, day_number
@@ -294,29 +295,42 @@ def put_outcomes(desk: Desk, programs: Sequence[int]) -> None:
 
 
 def put_posted(desk: Desk, posted: pa.Table | None) -> tuple[Finding, ...]:
-    """Make `posted`: what was posted before on each statement. A posting that names no payee belongs to the scope's only one."""
+    """Make `posted`: what was posted before on each statement. A posting that names no payee belongs to the scope's first one."""
     rows: list[dict[str, object]] = []
     findings: list[Finding] = []
     schema = [("s", pa.string()), ("payee_no", pa.int32()), ("amount", SUM)]
     if posted is not None and posted.num_rows:
         named = set(posted.column("program").to_pylist())
         editions = desk.editions(lambda each: each.terms.program in named)
-        by_payee = "payee_id" in posted.column_names
-        words = [*desk.book.words, *(["payee_id"] if by_payee else [])]
-        table = Rows(posted, words, "amount")
+        open_ones = _without_payee(posted)
+        to_payees, to_scopes = (
+            Rows(posted.filter(pc.invert(open_ones)), "amount"),
+            Rows(posted.filter(open_ones), "amount"),
+        )
         names = {number: identity for identity, number in desk.ids.items()}
         seen: set[int] = set()
         for account in _accounts(desk, editions, "e.entitlement", "entitled e"):
-            payee = names[account.payee_no % len(desk.ids)]
-            amounts = list(table.matching(account.terms.program, {**account.words, "payee_id": payee}, account.period))
-            if amounts and account.s in seen and not by_payee:
+            person, number = divmod(account.payee_no, len(desk.ids))
+            payee = {"payee_kind": "person" if person else "partner", "payee_id": names[number]}
+            program, words = account.terms.program, account.words
+            amounts = list(to_payees.matching(program, {**words, **payee}, account.period))
+            to_any = list(to_scopes.matching(program, words, account.period))
+            if to_any and account.s in seen:
                 findings.append(_ambiguous(account))
-                continue
+            elif to_any:
+                amounts += to_any
             seen.add(account.s)
             if amounts:
                 rows.append({"s": account.s, "payee_no": account.payee_no, "amount": sum(amounts, Decimal(0))})
     desk.put("posted", rows, schema)
     return tuple(dict.fromkeys(findings))
+
+
+def _without_payee(posted: pa.Table) -> pa.Array:
+    """Tell which postings name no payee."""
+    if "payee_id" not in posted.column_names:
+        return pa.array([True] * posted.num_rows)
+    return pc.is_null(posted.column("payee_id")).combine_chunks()
 
 
 def _ambiguous(account: Account) -> Finding:

@@ -108,7 +108,7 @@ def provide(desk: Desk, plan: Plan, forecasts: pa.Table | None) -> None:
     accounts = _accounts(desk, desk.editions(lambda each: each.terms.accrue != Accrue()))
     if not accounts:
         return
-    foreseen = _foreseen(desk, accounts, Rows(forecasts, plan.book.words, "value"))
+    foreseen = _foreseen(desk, accounts, Rows(forecasts, "value"))
     expected = _price_foreseen(desk, plan, foreseen) if foreseen else {}
     named = _named(desk, accounts)
     channel = _channel(desk, accounts)

@@ -21,7 +21,9 @@ from headrace.engine.schema import RATE, SUM
 from headrace.engine.session import Session
 from headrace.engine.terms.model import Input, Terms, Tier
 from headrace.engine.values import is_against
+from headrace.engine.words import is_word
 
+PAYEE = ("payee_kind", "payee_id")
 AGAINST = [
     ("s", pa.string()), ("edition", pa.int32()), ("earner_no", pa.int32()), ("value", SUM), ("reason", pa.int32()),
     ("own_rate", RATE),
@@ -78,12 +80,16 @@ def input_value(place: Place, key: str) -> Decimal | None:
 
 
 class Rows:
-    """A table of program, scope columns, from, until and a value: targets, forecasts, posted."""
+    """A table of program, scope columns, from, until and a value: targets, forecasts, posted.
 
-    def __init__(self, table: pa.Table | None, words: Sequence[str], value: str) -> None:
+    Columns that words of scopes name (and payee_kind and payee_id) belong to the scope, whatever the programs of the run use.
+    """
+
+    def __init__(self, table: pa.Table | None, value: str) -> None:
         self._by_program: dict[str, list[tuple[Mapping[str, str], date | None, date | None, Decimal]]] = {}
         if table is None:
             return
+        words = [each for each in table.column_names if is_word(each) or each in PAYEE]
         for row in table.to_pylist():
             scope = {word: str(row[word]) for word in words if row.get(word) is not None}
             entry = (scope, row.get("from"), row.get("until"), Decimal(row[value]))

@@ -145,7 +145,7 @@ def make_book(programs: Sequence[Terms], calendar: pa.Table | None) -> Book:
                 since=since, until=until, shape=shape.number,
             )  # fmt: skip
             editions.append(edition)
-            cards.extend(_cards(edition, len(cards)))
+            cards.extend(cards_of(edition, len(cards)))
         books.append(Program(number=number, id=program_id, editions=tuple(range(first, len(editions))), span=span))
     return Book(
         programs=tuple(books), editions=tuple(editions), cards=tuple(cards), shapes=tuple(shapes), findings=tuple(findings)
@@ -208,8 +208,8 @@ def _end(until: date | None) -> int:
     return DAY_MAX if until is None else day_number(until)
 
 
-def _cards(edition: Edition, first: int) -> list[Card]:
-    """Cut the days of an edition at its rate changes."""
+def cards_of(edition: Edition, first: int) -> list[Card]:
+    """Cut the days of an edition at its rate changes; the cards are numbered from `first`."""
     schedule = edition.terms.schedule
     changes = sorted(schedule.changes, key=lambda change: change.on)
     starts = [DAY_MIN, *(day_number(change.on) for change in changes)]
@@ -244,6 +244,7 @@ class Calendar:
 
 
 DAYS = pa.schema([("definition", pa.int32()), ("day", pa.int32()), ("period", pa.int32())])
+PERIOD_DAYS = pa.schema([("period", pa.int32()), ("since", pa.int32()), ("until", pa.int32())])
 
 
 def make_calendar(definitions: Iterable[Periods], first_day: date, last_day: date) -> Calendar:

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from headrace.engine.book import Edition, day_of
+from headrace.engine.book import Edition, day_number, day_of
 from headrace.engine.explain import Failure, LineOpened, Met
 from headrace.engine.explain_balance import known_program, unit_of
 from headrace.engine.explain_lines import lines_of
 from headrace.engine.findings import Refusal
 from headrace.engine.pairs import PairsOf
-from headrace.engine.qualify import REASONS, TAKEN, Feed, count_early, placed_lines
+from headrace.engine.qualify import REASONS, TAKEN, Feed, class_joins, count_early, placed_lines
 from headrace.engine.rulebook import EditionRules, Parts
 from headrace.engine.rules import Rule, all_of
 from headrace.engine.run import Request, Wave, calculate
@@ -156,7 +157,8 @@ def _governing(wave: Wave, number: int, line_id: str) -> tuple[Feed | None, Edit
         if not editions:
             continue
         rows = wave.desk.session.rows(
-            f"SELECT l.day FROM {feed.relation} l WHERE {placed_lines(feed, wave.plan.source)} AND l.line_id = {text(line_id)}"
+            f"SELECT l.day FROM {feed.relation} l{class_joins(feed, wave.plan.source)} "
+            f"WHERE {placed_lines(feed, wave.plan.source)} AND l.line_id = {text(line_id)}"
         )
         if not rows:
             continue
@@ -220,9 +222,18 @@ def _parameters(
     if reason == "scope_missing":
         about["words"] = _empty(wave, feed, edition, {word: _column(word) for word in terms.measure.per}, line_id)
     if reason == "value_missing":
-        words = {*measured_words(terms), base_word(terms), unit_word(terms), *special_words(edition)}
+        words = {*measured_words(terms), base_word(terms), unit_word(terms), *_of_card(wave, edition, values)}
         about["values"] = _empty(wave, feed, edition, {word: _column(word) for word in sorted(words)}, line_id)
     return about
+
+
+def _of_card(wave: Wave, edition: Edition, values: Mapping[str, object]) -> tuple[str, ...]:
+    """Give the values that the rate card of a line's day needs beside the measure, base and units."""
+    day = values["day"]
+    assert isinstance(day, date)
+    number = day_number(day)
+    cards = [each for each in wave.plan.book.cards if each.version == edition.number]
+    return next(special_words(edition, card) for card in cards if card.since <= number < card.until)
 
 
 def _column(word: str) -> str | None:

@@ -30,9 +30,15 @@ UNKNOWN_CLASS = 0
 type FactWay = tuple[str, Periods | None, int | None]
 
 
+def facts_as_of(edition: Edition) -> str:
+    """Give the day whose facts an edition reads; the seller's facts know no enrolment of its rep or group."""
+    way = edition.terms.facts_as_of
+    return "line" if way == "enrolment" and edition.terms.earner in {"rep", "group"} else way
+
+
 def fact_way(edition: Edition) -> FactWay:
     """Give the way in which an edition picks the earner's facts."""
-    way = edition.terms.facts_as_of
+    way = facts_as_of(edition)
     if way in {"period_start", "period_end"}:
         return way, edition.periods, None
     return (way, None, edition.number) if way == "enrolment" else (way, None, None)
@@ -170,7 +176,7 @@ class Enrolment:
 
 
 def enrolments(edition: Edition) -> dict[str, Enrolment]:
-    """Give the enrolment of each earner that has one."""
+    """Give the enrolment of each earner that has one: its first."""
     found: dict[str, Enrolment] = {}
     for entry in edition.terms.inputs:
         if entry.enrolled_from is not None and entry.earner not in found:
@@ -209,10 +215,14 @@ def partner_slices(
     group_of: Mapping[int, str],
     days: tuple[date, date],
 ) -> list[Slice]:
-    """Cut every partner's days where a picked row or an enrolment changes. `letters`: one per edition, enrolment."""
+    """Cut every partner's days where a picked row or an enrolment changes. `letters`: one per edition, enrolment.
+
+    Whether a person takes part is not known from the seller (see `pairs`): its letter is 1.
+    """
     ways = list(conditions.ways)
-    enrolled = {edition.number: enrolments(edition) for edition in editions}
-    watching = any(enrolled.values()) or any(edition.terms.enrolled for edition in editions)
+    of_partners = [edition for edition in editions if edition.terms.earner != "rep"]
+    enrolled = {edition.number: enrolments(edition) for edition in of_partners}
+    watching = any(enrolled.values()) or any(edition.terms.enrolled for edition in of_partners)
     slices: list[Slice] = []
     for identity, dated in rows.by_id.items():
         always = not dated or (len(dated) == 1 and dated[0][:2] == (DAY_MIN, DAY_MAX))
@@ -221,7 +231,7 @@ def partner_slices(
             letters = "1" * len(editions)
             slices.append(Slice(id=identity, since=DAY_MIN, until=DAY_MAX, rows=(row,) * len(ways), letters=letters))
             continue
-        cuts = _cuts(identity, dated, ways, editions, enrolled, group_of, days)
+        cuts = _cuts(identity, dated, ways, of_partners, enrolled, group_of, days)
         previous: Slice | None = None
         for start, end in pairwise(cuts):
             picked = tuple(_picked(identity, dated, way, start, enrolled) for way in ways)
@@ -229,6 +239,8 @@ def partner_slices(
                 enrolment_letter(
                     edition, enrolled[edition.number], _earner(edition, identity, picked, conditions, group_of), start
                 )
+                if edition.number in enrolled
+                else "1"
                 for edition in editions
             )
             if previous is not None and (previous.rows, previous.letters) == (picked, letters):
@@ -257,12 +269,10 @@ def _cuts(
     days: tuple[date, date],
 ) -> list[int]:
     """Give every day on which something may change, with the unbounded ends."""
-    cuts = {DAY_MIN, DAY_MAX}
     edges = {edge for start, end, _ in dated for edge in (start, end)}
+    cuts = {DAY_MIN, DAY_MAX} | edges
     for _, periods, _ in ways:
-        if periods is None:
-            cuts |= edges
-        elif edges - {DAY_MIN, DAY_MAX}:
+        if periods is not None and edges - {DAY_MIN, DAY_MAX}:
             cuts |= {day_number(each.from_) for each in periods_between(periods, *days) if each.from_ is not None}
             cuts |= {day_number(each.until) for each in periods_between(periods, *days) if each.until is not None}
     earners = {identity, *(group_of[number] for _, _, number in dated if number in group_of)}
@@ -281,7 +291,7 @@ def _picked(
     day: int,
     enrolled: Mapping[int, Mapping[str, Enrolment]],
 ) -> int:
-    """Give the row that a way picks for a line placed on the day."""
+    """Give the row that a way picks for a line placed on the day; without a period, or at its open end, that of the day."""
     kind, periods, edition = way
     if kind == "enrolment":
         assert edition is not None
@@ -295,8 +305,8 @@ def _picked(
     if period is None:
         return row_on(dated, day)
     if kind == "period_start":
-        return row_on(dated, DAY_MIN if period.from_ is None else day_number(period.from_))
-    return row_on(dated, DAY_MAX - 1 if period.until is None else day_number(period.until) - 1)
+        return row_on(dated, day if period.from_ is None else day_number(period.from_))
+    return row_on(dated, day if period.until is None else day_number(period.until) - 1)
 
 
 def put_slices(session: Session, table: str, slices: Iterable[Slice], ids: Mapping[str, int], ways: int) -> bool:

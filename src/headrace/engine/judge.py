@@ -21,7 +21,7 @@ from headrace.engine.qualify import REASONS, TAKEN, Feed, classify_feed, count_e
 from headrace.engine.schema import Tables
 from headrace.engine.session import Session
 from headrace.engine.straight import sum_scopes
-from headrace.engine.values import special_words
+from headrace.engine.values import editions_on_fifo
 from headrace.engine.words import decode_scopes
 
 _NOTED: Mapping[str, tuple[Severity, str]] = {
@@ -83,7 +83,7 @@ def make_pairs(session: Session, plan: Plan, feeds: Sequence[Feed]) -> bool:
     for feed in feeds:
         pairs = PairsOf(plan, feed)
         selects.append(pairs.select())
-        list_cards(session, plan.book.cards, feed, pairs.attributes)
+        list_cards(session, feed, pairs.attributes)
     if selects:
         session.table("pairs", " UNION ALL ".join(selects))
     return bool(selects)
@@ -103,7 +103,7 @@ def read_against(desk: Desk, plan: Plan, tables: Tables) -> str:
         f"SELECT DISTINCT s, edition, earner_no FROM pairs WHERE s IS NOT NULL AND edition IN ({listed(editions)})",
     )
     decode_scopes(session, plan.scopes, plan.book.shapes, "asking", "scope_names")
-    targets = Rows(tables.references.get("targets"), plan.book.words, "value")
+    targets = Rows(tables.references.get("targets"), "value")
     found = measure_against(plan.book, fetch_places(desk, "asking", editions), targets, baselines)
     desk.put("against", found.against, AGAINST)
     desk.put("own_ladders", found.ladders, OWN_LADDERS)
@@ -200,7 +200,7 @@ def _notes(desk: Desk, plan: Plan, relation: str | None, reasons: Mapping[str, M
             )
             for program, lines, first in rows
         ]
-    consumed = [each.number for each in plan.book.editions if "fifo" in special_words(each)]
+    consumed = [each.number for each in editions_on_fifo(plan.book)]
     if consumed and relation is not None:
         findings += report_short(desk.session, relation, listed(consumed))
     return list(dict.fromkeys(findings))

@@ -66,7 +66,7 @@ def ladder_rows(
 
     edges: of the tiers, in measure terms, rising; equal ones come about where a baseline or the days in force are nought. Below
     the first edge nothing is earned but `unit` for each unit (where there are no tiers), unless the terms extend the first tier
-    below zero and it starts at zero.
+    below zero and it starts at zero; where it starts above zero, it pays on both sides of zero and nothing at zero itself.
     """
     opens = [tier.above is not None for tier in tiers]
     values = sorted(set(edges))
@@ -84,19 +84,30 @@ def ladder_rows(
         }
         | ({"per_unit": unit, "per_unit_total": unit} if unit else {})
     ]  # fmt: skip
-    for low, low_open, high, high_open, reached in _stretches(edges, opens, values):
+    if extends and first_open:
+        rows[0]["high_open"] = False
+        rows.append(common | _at_nought())
+    for number, (low, low_open, high, high_open, reached) in enumerate(_stretches(edges, opens, values), start=1):
         last = max(reached)
         met = [tiers[index] for index in reached]
         rows.append(
             common
             | _coefficients(tiers[last], bonus=True)
             | {
-                "step": len(rows), "low": low, "low_open": low_open, "high": high, "high_open": high_open, "position": last + 1,
+                "step": number, "low": low, "low_open": low_open, "high": high, "high_open": high_open, "position": last + 1,
                 "pays": True, "rate_total": sum(map(_rate, met), _ZERO), "per_unit_total": sum(map(_unit, met), _ZERO),
                 "bonus_total": sum((tier.bonus or _ZERO for tier in met), _ZERO),
             }
         )  # fmt: skip
     return rows
+
+
+def _at_nought() -> dict[str, object]:
+    """Give the step at exactly zero, where a first tier that starts above zero is not reached; no tier has its number."""
+    return _coefficients(None, bonus=False) | {
+        "step": -1, "low": _ZERO, "low_open": False, "high": _ZERO, "high_open": True, "position": None, "pays": False,
+        "rate_total": _ZERO, "per_unit_total": _ZERO, "bonus_total": _ZERO,
+    }  # fmt: skip
 
 
 def _stretches(

@@ -7,19 +7,24 @@ semantics §7: 4 proration, 5 cap of the scope, 6 guarantee, 7 limit of the prog
 
 from headrace.engine.measure import RUNNING, in_order
 from headrace.engine.numeric import SHARE, SUM, rounded_by, share
+from headrace.engine.schedule import part_by_base
 from headrace.engine.session import Session
 
 _ZERO = f"CAST(0 AS {SUM})"
 
 
 def total_payees(session: Session) -> None:
-    """Make `payees`: one row per payee and scope, with its own share, its part of the shared amount and its base."""
+    """Make `payees`: one row per payee and scope, with its own share, its part of shared amounts and its base.
+
+    shared: `spread`, its part of what belongs to no line, and `rolled`, what its lines have of rolling tiers.
+    """
     session.table(
         "payee_totals",
         f"SELECT s, payee_no, CAST(max(program) AS INTEGER) AS program, CAST(sum(share) AS {SHARE}) AS share, "
+        f"CAST(sum(rolled) AS {SUM}) AS rolled, "
         f"CAST(sum(paid) AS {SUM}) AS base, CAST(count(*) FILTER (WHERE earns) AS BIGINT) AS lines, "
         "min(k) FILTER (WHERE earns) AS first_k, max(k) FILTER (WHERE earns) AS last_k, max_by(earner_no, k) AS earner_no "
-        "FROM kept_shares GROUP BY s, payee_no",
+        "FROM line_shares GROUP BY s, payee_no",
     )
     whole = "OVER (PARTITION BY t.s)"
     session.view(
@@ -29,15 +34,12 @@ def total_payees(session: Session) -> None:
         f"CAST(sum(t.base) {whole} AS {SUM}) AS scope_base, max(t.last_k) {whole} AS scope_k "
         "FROM payee_totals t JOIN scopes w ON w.s = t.s LEFT JOIN shared a ON a.s = t.s",
     )
-    upto = share("scope_amount", "base_upto", "scope_base")
-    before = share("scope_amount", "(base_upto - base)", "scope_base")
-    amount = (
-        "CASE WHEN scope_amount = 0 OR scope_k IS NULL THEN 0 WHEN scope_base = 0 THEN "
-        f"CASE WHEN last_k = scope_k THEN scope_amount ELSE 0 END ELSE {upto} - {before} END"
-    )
+    part = part_by_base("scope_amount", "base_upto", "base", "scope_base", "last_k = scope_k")
+    spread = f"CASE WHEN scope_k IS NULL THEN {_ZERO} ELSE {part} END AS spread"
     session.table(
         "payees",
-        f"SELECT * EXCLUDE (base_upto, scope_base, scope_k, scope_amount), CAST({amount} AS {SUM}) AS shared FROM payee_bases",
+        f"SELECT *, CAST(spread + rolled AS {SUM}) AS shared FROM ("
+        f"SELECT * EXCLUDE (base_upto, scope_base, scope_k, scope_amount), {spread} FROM payee_bases)",
     )
 
 
@@ -74,8 +76,9 @@ def run_exact(session: Session) -> None:
     running = in_order("s, payee_no")
     session.view(
         "running_shares",
-        f"SELECT *, CAST(sum(share) {running} AS {SHARE}) AS share_upto, CAST(sum(paid) {running} AS {SUM}) AS base_upto "
-        "FROM kept_shares WHERE earns",
+        f"SELECT *, CAST(sum(share + rolled) {running} AS {SHARE}) AS share_upto, "
+        f"CAST(sum(paid) {running} AS {SUM}) AS base_upto "
+        "FROM line_shares WHERE earns",
     )
 
     def spread(amount: str, base: str, last: str) -> str:
@@ -85,11 +88,11 @@ def run_exact(session: Session) -> None:
         )
 
     def exact(own: str, base: str, last: str) -> str:
-        entitlement = limited(own, spread("c.shared", base, last), "c")
+        entitlement = limited(own, spread("c.spread", base, last), "c")
         return f"CAST({entitlement} + {spread(f'coalesce(f.lift, {_ZERO})', base, last)} AS {SHARE})"
 
     after = exact("r.share_upto", "r.base_upto", "r.k = c.last_k")
-    before = exact("(r.share_upto - r.share)", "(r.base_upto - r.paid)", "FALSE")
+    before = exact("(r.share_upto - r.share - r.rolled)", "(r.base_upto - r.paid)", "FALSE")
     session.view(
         "exact_lines",
         f"SELECT r.*, {after} AS exact_after, {before} AS exact_before FROM running_shares r "

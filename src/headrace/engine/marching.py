@@ -86,7 +86,7 @@ def run_lines(desk: Desk, plan: Plan, feeds: Sequence[Feed]) -> tuple[Run, list[
             uncertain.append(f"SELECT edition, reason, gate FROM ({select}) WHERE reason IS NOT NULL")
         written = Values(pairs)
         values = values | set(written.line_values()) if values is not None and written.narrow else None
-        list_cards(session, plan.book.cards, feed, pairs.attributes)
+        list_cards(session, feed, pairs.attributes)
     session.view("straight_pairs", " UNION ALL ".join(selects))
     editions = [edition for feed in feeds for edition in feed.editions]
     scale, line = _scale(desk, editions, values)

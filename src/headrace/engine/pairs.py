@@ -5,11 +5,11 @@ line_id, earner_no, payee_no, m, b, u (see docs/semantics.md §4), reason (null:
 schedule asks for beside them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from headrace.engine.book import DAY_MAX, Book, Calendar, Edition, day_number
-from headrace.engine.facts import fact_way
+from headrace.engine.book import DAY_MAX, Book, Calendar, Card, Edition, day_number
+from headrace.engine.facts import fact_way, facts_as_of
 from headrace.engine.findings import Finding
 from headrace.engine.qualify import (
     CODE,
@@ -19,6 +19,7 @@ from headrace.engine.qualify import (
     Known,
     class_joins,
     earner_class,
+    enrols_persons,
     is_wide,
     placed_lines,
     product_class,
@@ -70,15 +71,29 @@ def line_spelling(column: str) -> str:
     return name(column) if column in LINES else name(f"x_{column}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """What stands in the place of the present periods where baselines are measured.
+
+    definitions: of each edition, under which the days of its windows are listed; a window has the number of the period that is
+    compared with it. cards: the rate cards of the editions as if they had always been in force.
+    """
+
+    definitions: Mapping[int, int]
+    cards: Sequence[Card]
+
+
 class PairsOf:
     """Writes the SQL of one feed's pairs."""
 
-    def __init__(self, plan: Plan, feed: Feed, windows: Mapping[int, int] | None = None) -> None:
-        """windows: for baselines, which days table an edition's periods are found in; null for the present."""
+    def __init__(self, plan: Plan, feed: Feed, windows: Windows | None = None) -> None:
+        """windows: for baselines; null for the present."""
         self.plan = plan
         self._windows = windows
         self.feed = feed
-        self.attributes = Attributes(feed.editions)
+        numbers = {edition.number for edition in feed.editions}
+        cards = plan.book.cards if windows is None else windows.cards
+        self.attributes = Attributes(feed.editions, [card for card in cards if card.version in numbers])
         self._joins: dict[str, str] = {}
 
     def select(self) -> str:
@@ -86,7 +101,7 @@ class PairsOf:
         inner = {
             "program": "m.program", "edition": "m.edition", "card": "m.card", "k": self._place(), "n": "l.n",
             "line_id": "l.line_id", "occurred_on": "l.occurred_on", "day": "l.day", "kind": "l.kind",
-            "period": self.period(), "earner_no": self._earner(), "gate": "m.gate",
+            "period": self.period(), "earner_no": self._earner(), "gate": self._gate(),
             "early": self._early_reason(),
             "lines_truth": self._truth("lines_rest", "m.lines_truth", lambda rule: residual(rule.lines, self.spell)),
             "measuring_truth": self._measuring(),
@@ -184,14 +199,42 @@ class PairsOf:
 
     def fact_day(self) -> str:
         """Write the day on which facts of the seller and the buyer are read."""
-        if all(edition.terms.facts_as_of in {"line", "enrolment"} for edition in self.feed.editions):
+        asked = {facts_as_of(edition) for edition in self.feed.editions}
+        days = {}
+        if "period_start" in asked:
+            days["period_start"] = f"{self.span()}.since"
+        if "period_end" in asked:
+            days["period_end"] = f"{self.span()}.until - 1"
+        if "enrolment" in asked:
+            days["enrolment"] = f"{self._enrolment()}.since"
+        if not days:
             return "l.day"
-        self.period()
-        way = self.attributes.text("facts", lambda edition: edition.terms.facts_as_of)
-        self.join("fd", " LEFT JOIN period_days fd ON fd.period = d.period")
+        way = self.attributes.text("facts", facts_as_of)
+        cases = " ".join(f"WHEN {text(each)} THEN {day}" for each, day in days.items())
+        return f"coalesce(CASE {way} {cases} END, l.day)"
+
+    def _enrolment(self) -> str:
+        """Join the enrolment of the earner in the edition (since, until; null where it has none)."""
+        edition, earner = self.attributes.whole("of_edition", lambda each: each.number), self._earner()
+        self.join("en", f" LEFT JOIN enrolments en ON en.edition = {edition} AND en.no = {earner}")
+        return "en"
+
+    def _gate(self) -> str:
+        """Write whether the line only measures (1), since it came before an enrolment that counts from the program's start."""
+        if not any(enrols_persons(edition) for edition in self.feed.editions):
+            return "m.gate"
+        counts = self.attributes.whole("counts_early", lambda each: int(each.terms.counts_from == "program"))
+        return f"CASE WHEN {counts} = 1 AND l.day < {self._enrolment()}.since THEN 1 ELSE m.gate END"
+
+    def _not_enrolled(self) -> str:
+        """Write whether a person does not take part, for editions that enrol persons."""
+        counts = self.attributes.whole("counts_early", lambda each: int(each.terms.counts_from == "program"))
+        enrols = self.attributes.whole("enrols_persons", lambda each: int(enrols_persons(each)))
+        strictly = self.attributes.whole("strictly", lambda each: int(each.terms.enrolled))
+        enrolment = self._enrolment()
         return (
-            f"CASE {way} WHEN 'period_start' THEN coalesce(fd.since, l.day) WHEN 'period_end' THEN "
-            f"coalesce(fd.until - 1, l.day) ELSE l.day END"
+            f"{enrols} = 1 AND CASE WHEN {enrolment}.no IS NULL THEN {strictly} = 1 "
+            f"ELSE l.day >= {enrolment}.until OR (l.day < {enrolment}.since AND {counts} = 0) END"
         )
 
     def _deal_row(self) -> None:
@@ -223,8 +266,17 @@ class PairsOf:
         self.join("d", f" LEFT JOIN days d ON d.definition = {definition} AND d.day = l.day")
         return "d.period"
 
+    def span(self) -> str:
+        """Join the first day of the line's period and the day after its last (since, until; null at an open end)."""
+        self.period()
+        table = "period_days ps ON" if self._windows is None else "window_spans ps ON ps.definition = d.definition AND"
+        self.join("ps", f" LEFT JOIN {table} ps.period = d.period")
+        return "ps"
+
     def _definition(self, edition: Edition) -> int:
-        return self._windows[edition.number] if self._windows else self.plan.calendar.definitions[edition.periods]
+        if self._windows is not None:
+            return self._windows.definitions[edition.number]
+        return self.plan.calendar.definitions[edition.periods]
 
     def _earner(self) -> str:
         if self.feed.earner == "rep":
@@ -312,7 +364,11 @@ class PairsOf:
         if not wide:
             return "CAST(NULL AS INTEGER)"
         cases: list[str] = []
-        partners = self._truth("partners_rest", "'1'", self._partners_rest)
+        known = "'1'"
+        if any(enrols_persons(edition) for edition in wide):
+            cases.append(f"WHEN {self._not_enrolled()} THEN {CODE['not_enrolled']}")
+            known = "m.partners_truth"
+        partners = self._truth("partners_rest", known, self._partners_rest)
         if partners != "'1'":
             cases.append(
                 f"WHEN ({partners}) = '0' THEN {CODE['partners_rule']} WHEN ({partners}) = '2' THEN {CODE['partners_unknown']}"
@@ -355,6 +411,5 @@ class PairsOf:
         grace = self.attributes.whole(
             "grace", lambda each: each.terms.settle.grace_days if each.terms.settle.late in {"forfeit", "ask"} else -1
         )
-        self.join("pd", " LEFT JOIN period_days pd ON pd.period = d.period")
         received = "CAST(l.received_on - DATE '1970-01-01' AS INTEGER)"
-        return f"coalesce({grace} >= 0 AND pd.bounded AND {received} >= pd.until + {grace}, FALSE)"
+        return f"coalesce({grace} >= 0 AND {received} >= {self.span()}.until + {grace}, FALSE)"

@@ -7,10 +7,10 @@ from itertools import product
 import pyarrow as pa
 
 from headrace.engine.against import program_life
-from headrace.engine.book import DAY_MAX, DAY_MIN, Book, Calendar, day_number, make_calendar
+from headrace.engine.book import PERIOD_DAYS, Book, Calendar, day_number, make_calendar
 from headrace.engine.chain import exists_unworked
 from headrace.engine.exchange import fx_table
-from headrace.engine.facts import load_rows
+from headrace.engine.facts import enrolments, load_rows
 from headrace.engine.fifo import put_fifo_costs
 from headrace.engine.findings import Finding, Refusal
 from headrace.engine.numeric import is_money
@@ -50,15 +50,16 @@ def prepare(session: Session, book: Book, tables: Tables, as_of: date | None, *,
     groups = session.rows("SELECT p.row_no, i.id FROM partner_rows p JOIN ids i ON i.no = p.group_no")
     group_of = {int(str(row)): str(group) for row, group in groups}
     known = Known(partners=partners, products=products, ids=ids, group_of=group_of)
-    feeds = tuple(make_feeds(book, lambda edition: short and is_straight(book, edition)))
+    feeds = tuple(make_feeds(book, source, lambda edition: short and is_straight(book, edition)))
     for feed in feeds:
         classify_feed(session, feed, rules, known, source)
     _put_days(session, calendar)
+    _put_enrolments(session, book, ids)
     money = {edition.number: _money(edition.terms) for edition in book.editions}
     deal_columns = references["deals"].column_names if "deals" in references else []
     needs = needs_of(book, money, len(source.currencies), deal_columns)
     findings = [*book.findings, *source.findings, *partners.findings, *products.findings, *deals.findings]
-    findings += _put_rates(session, book, source, calendar, money, references.get("rates"))
+    findings += _put_rates(session, book, source, money, references.get("rates"))
     findings += not_yet(book, source)
     if costs := fifo_moneys(book, money):
         put_fifo_costs(session, costs)
@@ -118,17 +119,28 @@ def _calendar(book: Book, source: Source) -> Calendar:
 
 
 def _put_days(session: Session, calendar: Calendar) -> None:
-    """Make `days` (definition, day, period) and `period_days` (the days of each period as integers)."""
+    """Make `days` (definition, day, period) and `period_days` (the days of each period as integers, null at an open end)."""
     session.put("days", calendar.days)
     rows = [
         {
-            "period": number, "since": DAY_MIN if period.from_ is None else day_number(period.from_),
-            "until": DAY_MAX if period.until is None else day_number(period.until), "bounded": period.until is not None,
+            "period": number,
+            "since": None if period.from_ is None else day_number(period.from_),
+            "until": None if period.until is None else day_number(period.until),
         }
         for number, period in enumerate(calendar.periods)
-    ]  # fmt: skip
-    schema = pa.schema([("period", pa.int32()), ("since", pa.int32()), ("until", pa.int32()), ("bounded", pa.bool_())])
-    session.put("period_days", pa.Table.from_pylist(rows, schema=schema))
+    ]
+    session.put("period_days", pa.Table.from_pylist(rows, schema=PERIOD_DAYS))
+
+
+def _put_enrolments(session: Session, book: Book, ids: Mapping[str, int]) -> None:
+    """Make `enrolments`: the days on which an earner takes part in an edition, from `since` until before `until`."""
+    rows = [
+        {"edition": edition.number, "no": ids[earner], "since": each.since, "until": each.until}
+        for edition in book.editions
+        for earner, each in enrolments(edition).items()
+    ]
+    schema = pa.schema([(column, pa.int32()) for column in ("edition", "no", "since", "until")])
+    session.put("enrolments", pa.Table.from_pylist(rows, schema=schema))
 
 
 def _money(terms: Terms) -> str | None:
@@ -164,7 +176,6 @@ def _put_rates(
     session: Session,
     book: Book,
     source: Source,
-    calendar: Calendar,
     money: Mapping[int, str | None],
     rates: pa.Table | None,
 ) -> list[Finding]:
@@ -185,10 +196,9 @@ def _put_rates(
     pairs = [(ours, theirs) for theirs in sorted(wanted) for ours in source.currencies if ours != theirs]
     if rates is not None and pairs:
         span = (max(source.last_day, source.as_of) - source.first_day).days
-        days = {source.first_day + timedelta(days=offset) for offset in range(span + 1)}
-        days |= {period.until - timedelta(days=1) for period in calendar.periods if period.until is not None}
+        days = [source.first_day + timedelta(days=offset) for offset in range(span + 1)]
         for age in sorted({edition.terms.convert.age_days_max for edition in book.editions}):
-            table, faults = fx_table(rates, pairs, sorted(days), age)
+            table, faults = fx_table(rates, pairs, days, age)
             findings += faults
             made.append(
                 pa.table(

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from headrace.engine.book import DAY_MAX, DAY_MIN, Book, Card, Edition
+from headrace.engine.book import DAY_MAX, DAY_MIN, Book, Card, Edition, day_number
 from headrace.engine.facts import (
     UNKNOWN_CLASS,
     Conditions,
+    FactWay,
     Rows,
     classify,
     fact_way,
@@ -47,11 +48,16 @@ EARNER_COLUMN = {**_ROLE, "rep": "rep_id"}
 
 @dataclass(slots=True, kw_only=True)
 class Feed:
-    """Editions that look at a line alike."""
+    """Editions that look at a line alike.
+
+    own_dates: the days whose sales' returns stand on their own date. group_ways: for groups, how the group of a sale and of its
+    return is read on days of the sale; elsewhere empty.
+    """
 
     number: int
     earner: str
     own_dates: tuple[tuple[int, int], ...]
+    group_ways: tuple[tuple[int, int, FactWay], ...]
     straight: bool
     editions: list[Edition]
     relation: str = "placed"
@@ -82,21 +88,30 @@ class Feed:
 
 
 class Attributes:
-    """What editions say, as SQL: a literal where all of a feed say the same, else a column of its table of rate cards."""
+    """What editions and their rate cards say, as SQL: a literal where all of a feed say the same, else a column of its table
+    of rate cards.
+    """
 
-    def __init__(self, editions: list[Edition]) -> None:
-        self._editions = editions
+    def __init__(self, editions: Sequence[Edition], cards: Sequence[Card]) -> None:
+        """cards: every rate card of the editions."""
+        by_number = {edition.number: edition for edition in editions}
+        self.cards = cards
+        self._editions = [by_number[card.version] for card in cards]
         self.columns: dict[str, tuple[str, list[int | str]]] = {}
 
     def whole(self, column: str, give: Callable[[Edition], int]) -> str:
         """Write an integer."""
-        values = [give(edition) for edition in self._editions]
-        return self._write(column, "BIGINT", values, str)
+        return self._write(column, "BIGINT", [give(edition) for edition in self._editions], str)
 
     def text(self, column: str, give: Callable[[Edition], str]) -> str:
         """Write a text."""
         values = [give(edition) for edition in self._editions]
         return self._write(column, "VARCHAR", values, lambda value: quoted(str(value)))
+
+    def whole_of_card(self, column: str, give: Callable[[Edition, Card], int]) -> str:
+        """Write an integer that may differ from one rate card of an edition to the next."""
+        values = [give(edition, card) for edition, card in zip(self._editions, self.cards, strict=True)]
+        return self._write(column, "BIGINT", values, str)
 
     def _write(self, column: str, kind: str, values: Sequence[int | str], literal: Callable[[int | str], str]) -> str:
         if len(set(values)) == 1:
@@ -105,25 +120,32 @@ class Attributes:
         return f"m.{column}"
 
 
-def make_feeds(book: Book, is_straight: Callable[[Edition], bool]) -> list[Feed]:
+def make_feeds(book: Book, source: Source, is_straight: Callable[[Edition], bool]) -> list[Feed]:
     """Group the editions of the book into feeds; straight ones (see straight) apart."""
-    feeds: dict[tuple[str, tuple[tuple[int, int], ...], str, bool], Feed] = {}
+    first, last = day_number(source.first_day), day_number(source.last_day)
+    feeds: dict[tuple[object, ...], Feed] = {}
     for program in book.programs:
         editions = [book.editions[number] for number in program.editions]
-        own = tuple(
-            (each.since, each.until)
+        # Days without lines are left out of the spans, so that programs that differ only there share a feed.
+        spans = [
+            (DAY_MIN if each.since <= first else each.since, DAY_MAX if each.until > last else each.until, each)
             for each in editions
-            if each.terms.returns == "own_date" and each.since < each.until
-        )
-        if own and all(each.terms.returns == "own_date" for each in editions):
-            own = ((DAY_MIN, DAY_MAX),)
+            if each.since <= last and each.until > max(first, each.since)
+        ]
+        own = tuple((since, until) for since, until, each in spans if each.terms.returns == "own_date")
         earner = editions[0].terms.earner
+        ways = (
+            *((since, until, fact_way(each)) for since, until, each in spans),
+            (DAY_MIN, DAY_MAX, fact_way(editions[0])),
+        )
+        group_ways = () if earner != "group" else ways if len({way for *_, way in ways}) > 1 else ways[-1:]
         for edition in editions:
             relation, straight = relation_of(edition), is_straight(edition)
             made = Feed(
-                number=len(feeds), earner=earner, own_dates=own, straight=straight, editions=[], relation=relation
-            )
-            feeds.setdefault((earner, own, relation, straight), made).editions.append(edition)
+                number=len(feeds), earner=earner, own_dates=own, group_ways=group_ways, straight=straight, editions=[],
+                relation=relation,
+            )  # fmt: skip
+            feeds.setdefault((earner, own, group_ways, relation, straight), made).editions.append(edition)
     return list(feeds.values())
 
 
@@ -149,8 +171,14 @@ def is_wide(edition: Edition, rules: EditionRules) -> bool:
         or edition.periods.fiscal is not None
         or rules.partners.rest is not None
         or rules.partners.product is not None
-        or (terms.earner == "rep" and (terms.enrolled or any(entry.enrolled_from for entry in terms.inputs)))
+        or enrols_persons(edition)
     )
+
+
+def enrols_persons(edition: Edition) -> bool:
+    """Tell whether persons take part in an edition only while they are enrolled, which their seller's class cannot tell."""
+    terms = edition.terms
+    return terms.earner == "rep" and (terms.enrolled or any(entry.enrolled_from for entry in terms.inputs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +209,8 @@ def classify_feed(
                 on_product.add(measuring.product, ("line", None, None)),
             )
         )  # fmt: skip
+    for *_, way in feed.group_ways:
+        feed.conditions.way(way)
     for edition, key in zip(feed.editions, keys, strict=True):
         places = tuple(feed.conditions.position(each) for each in key[:3]) + tuple(
             on_product.position(each) for each in key[3:]
@@ -216,7 +246,7 @@ def _list_editions(
                 "types": types_of(edition), "since": edition.since, "until": edition.until,
                 "wide": int(is_wide(edition, rule)), "rest": int(rule.lines.rest is not None),
                 "rest_measuring": int(rule.measuring is not None and rule.measuring.rest is not None),
-                "own_measuring": int(rule.measuring is not None),
+                "own_measuring": int(rule.measuring is not None), "defers": int(enrols_persons(edition)),
             }
         )  # fmt: skip
     kinds = {key: pa.int64() for key in rows[0]}
@@ -230,9 +260,10 @@ def _list_editions(
         f"SELECT c.class, e.edition, CASE WHEN e.group_earner = 1 AND {letter('holds_at')} = 'n' THEN {CODE['earner_missing']} "
         f"WHEN e.must_hold = 1 AND {letter('holds_at')} = '0' THEN {CODE['earner_unknown']} "
         f"WHEN {letter('enrolled_at')} = '0' THEN {CODE['not_enrolled']} "
-        f"WHEN {letter('partners_at')} = '0' THEN {CODE['partners_rule']} "
-        f"WHEN {letter('partners_at')} = '2' THEN {CODE['partners_unknown']} END AS reason, "
-        f"CASE WHEN {letter('enrolled_at')} = 'm' THEN 1 ELSE 0 END AS gate, "
+        f"WHEN {letter('enrolled_at')} = 'm' AND {letter('partners_at')} <> '1' THEN {CODE['not_enrolled']} "
+        f"WHEN e.defers = 0 AND {letter('partners_at')} = '0' THEN {CODE['partners_rule']} "
+        f"WHEN e.defers = 0 AND {letter('partners_at')} = '2' THEN {CODE['partners_unknown']} END AS reason, "
+        f"CASE WHEN {letter('enrolled_at')} = 'm' THEN 1 ELSE 0 END AS gate, {letter('partners_at')} AS partners_truth, "
         f"{letter('lines_at')} AS lines_truth, {letter('measuring_at')} AS measuring_truth "
         f"FROM earners_{feed.number}_classes c CROSS JOIN editions_{feed.number} e",
     )
@@ -249,43 +280,35 @@ def both(left: str, right: str) -> str:
     return f"CASE WHEN {left} = '0' OR {right} = '0' THEN '0' WHEN {left} = '2' OR {right} = '2' THEN '2' ELSE '1' END"
 
 
-def list_cards(session: Session, book_cards: Sequence[Card], feed: Feed, attributes: Attributes) -> None:
+def list_cards(session: Session, feed: Feed, attributes: Attributes) -> None:
     """Make the table of a feed that lists, for each pair of classes, the rate cards that a line may meet and what they say.
 
     A pair is listed where the line can still qualify or measure, and always where the edition is wide.
     """
-    extra: dict[str, pa.Array] = {"edition": pa.array([each.number for each in feed.editions], pa.int64())}
+    cards = attributes.cards
+    columns: dict[str, pa.Array] = {
+        "card": pa.array([card.number for card in cards], pa.int32()),
+        "edition": pa.array([card.version for card in cards], pa.int64()),
+        "since": pa.array([card.since for card in cards], pa.int32()),
+        "until": pa.array([card.until for card in cards], pa.int32()),
+    }
     for column, (kind, values) in attributes.columns.items():
-        extra[column] = pa.array(values, pa.int64() if kind == "BIGINT" else pa.string())
-    session.put(f"said_{feed.number}", pa.table(extra))
-    numbers = {edition.number for edition in feed.editions}
-    cards = [card for card in book_cards if card.version in numbers and card.since < card.until]
-    session.put(
-        f"cards_{feed.number}",
-        pa.table(
-            {
-                "card": pa.array([card.number for card in cards], pa.int32()),
-                "edition": pa.array([card.version for card in cards], pa.int64()),
-                "since": pa.array([card.since for card in cards], pa.int32()),
-                "until": pa.array([card.until for card in cards], pa.int32()),
-            }
-        ),
-    )
+        columns[column] = pa.array(values, pa.int64() if kind == "BIGINT" else pa.string())
+    session.put(f"cards_{feed.number}", pa.table(columns))
     lines, measuring = both("a.lines_truth", "b.lines_truth"), both("a.measuring_truth", "b.measuring_truth")
-    said = "".join(f", x.{column}" for column in attributes.columns)
+    said = "".join(f", c.{column}" for column in attributes.columns)
     session.table(
         f"pairs_{feed.number}",
-        f"SELECT a.class AS earner_class, b.class AS product_class, a.edition, a.gate, {lines} AS lines_truth, "
+        f"SELECT a.class AS earner_class, b.class AS product_class, a.edition, a.gate, a.partners_truth, {lines} AS lines_truth, "
         f"{measuring} AS measuring_truth FROM standing_{feed.number} a JOIN product_standing_{feed.number} b "
         "ON b.edition = a.edition WHERE a.reason IS NULL",
     )
     session.table(
         feed.cards,
         "SELECT p.earner_class, p.product_class, CAST(p.edition AS INTEGER) AS edition, CAST(e.program AS INTEGER) AS program, "
-        f"c.card, c.since, c.until, e.types, p.gate, p.lines_truth, p.measuring_truth{said} "
+        f"c.card, c.since, c.until, e.types, p.gate, p.partners_truth, p.lines_truth, p.measuring_truth{said} "
         f"FROM pairs_{feed.number} p JOIN editions_{feed.number} e ON e.edition = p.edition "
-        f"JOIN cards_{feed.number} c ON c.edition = p.edition JOIN said_{feed.number} x ON x.edition = p.edition "
-        f"WHERE {_explodes()}",
+        f"JOIN cards_{feed.number} c ON c.edition = p.edition AND c.since < c.until WHERE {_explodes()}",
     )
 
 
@@ -322,8 +345,15 @@ def class_joins(feed: Feed, source: Source) -> str:
         )
     if feed.earner == "group" and source.has_sales_of_returns:
         for alias, seller in (("ours", "partner_id"), ("theirs", "sale_partner")):
-            held = f"l.sale_day >= {alias}.since AND l.sale_day < {alias}.until"
-            joins += f" LEFT JOIN partner_rows {alias} ON {alias}.id = l.{seller} AND {held}"
+            held = f"l.sale_day >= {alias}_on.since AND l.sale_day < {alias}_on.until"
+            cases = " ".join(
+                f"WHEN l.sale_day >= {since} AND l.sale_day < {until} THEN {alias}_on.row_{feed.conditions.ways[way]}"
+                for since, until, way in feed.group_ways
+            )
+            joins += (
+                f" LEFT JOIN {feed.classes} {alias}_on ON {alias}_on.id = l.{seller} AND {held} "
+                f"LEFT JOIN partner_rows {alias} ON {alias}.row_no = CASE {cases} END"
+            )
     return joins
 
 

@@ -137,7 +137,8 @@ def _crossing_parts(needs: Needs) -> str:
     columns = "r.pays, r.rate, r.per_unit, r.down_to, r.down_by, r.margin_to"
     query = (
         f"SELECT l.s, l.k, r.step, r.position, {columns}, {', '.join(parts)} FROM stepped l "
-        "JOIN ladders r ON r.ladder = l.ladder AND r.low < greatest(l.before, l.after) AND r.high > least(l.before, l.after) "
+        "JOIN ladders r ON r.ladder = l.ladder AND r.low < r.high AND r.low < greatest(l.before, l.after) "
+        "AND r.high > least(l.before, l.after) "
         "WHERE l.crosses"
     )
     if needs.special:
@@ -295,14 +296,46 @@ def _limited(needs: Needs, query: str, *, opened: bool) -> str:
 
 
 def share_amounts(session: Session, needs: Needs) -> None:
-    """Make `shared`: per scope, what belongs to no line of its own, added up and rounded to 6.
+    """Make `shared`, what belongs to no line of its own, by scope, and `line_shares`, the lines with their part of rolling tiers.
 
-    Bonuses, packages, free goods and growth go by the rate card of the scope's last line; rolling tiers by every line's own.
+    Bonuses, packages, free goods and growth go by the rate card of the scope's last line: they are added up and rounded to 6.
+    What the rolling tiers of a rate card give falls on that card's lines alone (`rolled`).
     """
-    amounts = " UNION ALL ".join(amount for _, amount in shared_amounts(needs))
+    amounts = " UNION ALL ".join(amount for code, amount in shared_amounts(needs) if code != "rolling")
     session.table(
         "shared", f"SELECT s, {round6(f'CAST(sum(amount) AS {SHARE})')} AS amount FROM ({amounts}) GROUP BY s"
     )
+    if not needs.rolling:
+        session.view("line_shares", f"SELECT *, {_ZERO} AS rolled FROM kept_shares")
+        return
+    rolled = (
+        f"SELECT s, card, {round6(f'CAST(sum(amount) AS {SHARE})')} AS amount FROM ({rolled_tiers()}) GROUP BY s, card"
+    )
+    payees = (
+        f"SELECT l.s, l.card, l.payee_no, r.amount, CAST(sum(l.paid) AS {SUM}) AS base, max(l.k) AS last_k "
+        f"FROM kept_shares l JOIN ({rolled}) r ON r.s = l.s AND r.card = l.card WHERE l.earns GROUP BY ALL"
+    )
+    whole = "OVER (PARTITION BY s, card)"
+    summed = (
+        f"SELECT *, CAST(sum(base) {in_order('s, card', 'payee_no')} AS {SUM}) AS base_upto, "
+        f"CAST(sum(base) {whole} AS {SUM}) AS card_base, max(last_k) {whole} AS card_k FROM ({payees})"
+    )
+    part = part_by_base("amount", "base_upto", "base", "card_base", "last_k = card_k")
+    session.table("rolled_parts", f"SELECT s, card, payee_no, base, last_k, {part} AS amount FROM ({summed})")
+    part = part_by_base("p.amount", "l.card_upto", "l.paid", "p.base", "l.k = p.last_k")
+    session.table(
+        "line_shares",
+        f"SELECT l.* EXCLUDE (card_upto), CASE WHEN l.earns AND p.amount IS NOT NULL THEN {part} ELSE {_ZERO} END AS rolled "
+        f"FROM (SELECT *, CAST(sum(paid) {in_order('s, card, payee_no')} AS {SUM}) AS card_upto FROM kept_shares) l "
+        "LEFT JOIN rolled_parts p ON p.s = l.s AND p.card = l.card AND p.payee_no = l.payee_no",
+    )
+
+
+def part_by_base(amount: str, upto: str, own: str, whole: str, last: str) -> str:
+    """Write a part of an amount that goes by base: `own` of `whole`, running up to `upto`; all to the last if whole is nought."""
+    alone = f"CASE WHEN {last} THEN {amount} ELSE {_ZERO} END"
+    part = f"{share(amount, upto, whole)} - {share(amount, f'({upto} - {own})', whole)}"
+    return f"CAST(CASE WHEN {amount} = 0 THEN {_ZERO} WHEN {whole} = 0 THEN {alone} ELSE {part} END AS {SUM})"
 
 
 def shared_amounts(needs: Needs) -> list[tuple[str, str]]:
@@ -311,7 +344,7 @@ def shared_amounts(needs: Needs) -> list[tuple[str, str]]:
     bonus = f"CASE WHEN t.mode = {RETROACTIVE} THEN f.bonus ELSE f.bonus_total END"
     amounts = [
         ("bonus", f"SELECT w.s, CAST({bonus} AS {SHARE}) AS amount {last}"),
-        ("rolling", _rolled()),
+        ("rolling", f"SELECT s, CAST(sum(amount) AS {SHARE}) AS amount FROM ({rolled_tiers()}) GROUP BY s"),
         ("counted", _counted(last)),
     ]
     if needs.against:
@@ -326,18 +359,16 @@ def shared_amounts(needs: Needs) -> list[tuple[str, str]]:
     return amounts
 
 
-def _rolled() -> str:
-    """Write the query of rolling tiers: every reached tier pays on the base, clipped where the next one starts."""
-    return f"SELECT s, CAST(sum(amount) AS {SHARE}) AS amount FROM ({rolled_tiers()}) GROUP BY s"
-
-
 def rolled_tiers() -> str:
-    """Write the query of what each reached rolling tier pays: s, position, base, units, rate, per_unit, amount."""
+    """Write the query of what each reached rolling tier pays on the base, clipped where the next one starts.
+
+    Columns: s, card, position, base, units, rate, per_unit, amount.
+    """
     clipped = "least(f.total, r.high)"
     base, units = share("f.base", clipped, "f.total"), share("f.units", clipped, "f.total")
     part = f"{product_rate(base, 'r.rate')} + {product_line(f'CAST({units} AS DECIMAL(18, 6))', 'r.per_unit')}"
     return (
-        f"SELECT f.s, r.position, {base} AS base, {units} AS units, r.rate, r.per_unit, {part} AS amount "
+        f"SELECT f.s, f.card, r.position, {base} AS base, {units} AS units, r.rate, r.per_unit, {part} AS amount "
         "FROM finals f JOIN card_terms t ON t.card = f.card JOIN rungs r ON r.ladder = f.ladder "
         "AND (f.total > r.low OR (f.total = r.low AND NOT r.low_open)) "
         f"WHERE t.mode = {ROLLING} AND f.total > 0"
@@ -360,6 +391,7 @@ __all__ = [
     "on_step",
     "opened_parts",
     "opened_shares",
+    "part_by_base",
     "price",
     "priced_at",
     "rolled_tiers",

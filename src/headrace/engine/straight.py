@@ -196,7 +196,7 @@ def sum_scopes(session: Session, plan: Plan, feeds: Sequence[Feed]) -> list[tupl
     for feed in feeds:
         pairs = PairsOf(plan, feed)
         sums.append(f"SELECT s, edition, earner_no, payee_no, m, reason, gate FROM ({pairs.select()})")
-        list_cards(session, plan.book.cards, feed, pairs.attributes)
+        list_cards(session, feed, pairs.attributes)
     session.table(
         "straight_groups",
         "SELECT CASE WHEN reason IS NULL THEN s END AS s, edition, CASE WHEN reason IS NULL THEN earner_no END AS earner_no, "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headrace.engine.book import Book, Edition, day_number
+from headrace.engine.book import Book, Card, Edition, day_number
 from headrace.engine.numeric import SUM, product_fx, product_line, round6
 from headrace.engine.qualify import CODE
 from headrace.engine.session import name
@@ -36,6 +36,7 @@ class Needs:
     free: bool
     against: bool
     authorised: bool
+    rolling: bool
     distinct: tuple[str, ...]
 
 
@@ -57,6 +58,7 @@ def needs_of(book: Book, money: Mapping[int, str | None], currencies: int, deal_
         free=any(terms.schedule.free is not None for terms in all_terms),
         against=any(is_against(terms) for terms in all_terms),
         authorised="quantity" in deal_columns and "authorization" in book.words,
+        rolling=any(terms.schedule.mode == "rolling" for terms in all_terms),
         distinct=distinct_words(book),
     )
 
@@ -106,22 +108,23 @@ def has_special_prices(edition: Edition) -> bool:
     return any(is_special(tier) for tiers in (schedule.tiers, *(c.tiers for c in schedule.changes)) for tier in tiers)
 
 
-def special_words(edition: Edition) -> tuple[str, ...]:
-    """Give the values that the special prices of an edition need."""
-    schedule = edition.terms.schedule
-    tiers = [tier for tiers in (schedule.tiers, *(change.tiers for change in schedule.changes)) for tier in tiers]
-    words = {schedule.cost_basis for tier in tiers if tier.down_to is not None or tier.margin_to is not None}
-    words |= {"amount" for tier in tiers if tier.margin_to is not None}
+def special_words(edition: Edition, card: Card) -> tuple[str, ...]:
+    """Give the values that the special prices of a rate card of an edition need."""
+    basis = edition.terms.schedule.cost_basis
+    words = {basis for tier in card.tiers if tier.down_to is not None or tier.margin_to is not None}
+    words |= {"amount" for tier in card.tiers if tier.margin_to is not None}
     return tuple(sorted(words))
+
+
+def editions_on_fifo(book: Book) -> list[Edition]:
+    """Give the editions of which some rate card needs the cost of the stock that was sold."""
+    needing = {card.version for card in book.cards if "fifo" in special_words(book.editions[card.version], card)}
+    return [book.editions[number] for number in sorted(needing)]
 
 
 def fifo_moneys(book: Book, money: Mapping[int, str | None]) -> list[tuple[str, int]]:
     """Give the moneys, with the age of quotes, in which some edition wants the cost of the stock that was sold."""
-    return [
-        (money[each.number] or "", each.terms.convert.age_days_max)
-        for each in book.editions
-        if "fifo" in special_words(each)
-    ]
+    return [(money[each.number] or "", each.terms.convert.age_days_max) for each in editions_on_fifo(book)]
 
 
 def measured_words(terms: Terms) -> tuple[str, ...]:
@@ -205,23 +208,37 @@ class Values:
         return [self._value(word) for word in sorted({each.terms.measure.of for each in self._feed.editions})]
 
     def _values(self) -> dict[str, str]:
-        def of(edition: Edition) -> tuple[tuple[str, ...], str, str, tuple[str, ...]]:
-            terms = edition.terms
-            return measured_words(terms), base_word(terms), unit_word(terms), special_words(edition)
+        def of(edition: Edition) -> tuple[tuple[str, ...], str, str]:
+            return measured_words(edition.terms), base_word(edition.terms), unit_word(edition.terms)
 
         shapes = sorted({of(edition) for edition in self._feed.editions})
-        columns: dict[str, list[str]] = {"m": [], "b": [], "u": [], "valued": []}
-        for measured, base, unit, special in shapes:
+        columns: dict[str, list[str]] = {"m": [], "b": [], "u": []}
+        for measured, base, unit in shapes:
             m = f"CAST({' - '.join(self._value(word) for word in measured)} AS {SUM})"
             if self._feed.straight and self.narrow:
                 m = self._value(measured[0])
             columns["m"].append(m)
             columns["b"].append(m if base == "growth" else f"CAST({self._value(base)} AS {SUM})")
             columns["u"].append(f"CAST({self._value(unit)} AS {UNITS})")
-            columns["valued"].append(self._missing({*measured, base, unit, *special}))
-        return {
+        written = {
             key: self._of_shape("values_of", lambda each: shapes.index(of(each)), sqls) for key, sqls in columns.items()
         }
+        return written | {"valued": self._valued()}
+
+    def _valued(self) -> str:
+        """Write the reason why the line has no value, by what its own rate card needs."""
+
+        def needed(edition: Edition, card: Card) -> str:
+            terms = edition.terms
+            words = {*measured_words(terms), base_word(terms), unit_word(terms), *special_words(edition, card)}
+            return self._missing(words)
+
+        by_number = {edition.number: edition for edition in self._feed.editions}
+        reasons = sorted({needed(by_number[card.version], card) for card in self._pairs.attributes.cards})
+        if len(reasons) == 1:
+            return reasons[0]
+        chosen = self._pairs.attributes.whole_of_card("valued_by", lambda each, card: reasons.index(needed(each, card)))
+        return f"CASE {chosen} " + " ".join(f"WHEN {index} THEN {sql}" for index, sql in enumerate(reasons)) + " END"
 
     def _of_shape(self, column: str, shape: Callable[[Edition], int], written: list[str]) -> str:
         """Write the one of several expressions that an edition means."""
@@ -307,10 +324,8 @@ class Values:
         money = pairs.attributes.text("money", lambda edition: self._plan.money[edition.number] or "")
         age = pairs.attributes.whole("age_days_max", lambda edition: edition.terms.convert.age_days_max)
         on = pairs.attributes.text("convert_on", lambda edition: edition.terms.convert.on)
-        pairs.period()
-        pairs.join("cd", " LEFT JOIN period_days cd ON cd.period = d.period")
         settled = day_number(self._plan.source.as_of)
-        end = f"CASE WHEN cd.bounded THEN cd.until - 1 ELSE {settled} END"
+        end = f"least(coalesce({pairs.span()}.until - 1, {settled}), {settled})"
         day = f"CASE {on} WHEN 'period_end' THEN {end} WHEN 'settlement' THEN {settled} ELSE l.day END"
         pairs.join(
             "fx",
@@ -404,6 +419,7 @@ __all__ = [
     "base_word",
     "boost_digits",
     "distinct_words",
+    "editions_on_fifo",
     "fifo_moneys",
     "has_special_prices",
     "is_against",

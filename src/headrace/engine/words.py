@@ -58,6 +58,11 @@ def line_column(word: str) -> str | None:
     return word.partition(".")[2] if word.startswith("line.") else None
 
 
+def is_word(column: str) -> bool:
+    """Tell whether a column of targets, forecasts or postings is named by a word of scopes."""
+    return column in {*_LINE_COLUMNS, *ID_WORDS, "family"} or column.startswith(("line.", "product."))
+
+
 def product_column(word: str) -> str | None:
     """Give the column of the products that a word reads, if it does read one."""
     if word == "family":
