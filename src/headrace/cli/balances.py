@@ -15,8 +15,7 @@ from headrace.cli import inputs, show
 from headrace.cli.app import app
 from headrace.cli.inputs import JsonFlag
 from headrace.engine.findings import Refusal, has_errors
-from headrace.engine.numeric import minor_unit
-from headrace.engine.results import plain
+from headrace.engine.numeric import minor_unit, plain
 from headrace.engine.terms import Terms, classify
 from headrace.engine.terms.canonical import terms_hash
 from headrace.lake import Lake
