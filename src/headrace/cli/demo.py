@@ -250,6 +250,10 @@ def _say_what_next(folder: Path) -> None:
             f"headrace calculate {folder}/programs/emea-volume.yaml --lake {folder}/lake",
             "one program, all its statements",
         ),
+        (
+            f"headrace programs {folder}/programs/*.yaml --lake {folder}/lake",
+            "keep live balances of the programs; `headrace balances` shows them after every file",
+        ),
         ("less docs/first-program.md", "write a program of your own"),
     ):
         show.out.print(f"  [cyan]{command}[/]\n      {what}")
