@@ -95,7 +95,7 @@ def read_against(desk: Desk, plan: Plan, tables: Tables) -> str:
         return "pairs"
     session = desk.session
     baselines = measure_baselines(
-        session, plan, lambda feed: classify_feed(session, feed, plan.rules, plan.known, plan.source)
+        session, plan, lambda feed: classify_feed(session, feed, plan.rules, plan.known, plan.ground.days)
     )
     editions = editions_against(plan.book)
     session.view(

@@ -16,6 +16,7 @@ from headrace.engine.qualify import (
     EARNER_COLUMN,
     Attributes,
     Feed,
+    Ground,
     Known,
     class_joins,
     earner_class,
@@ -37,17 +38,37 @@ from headrace.engine.words import ID_WORDS, Scopes, line_column, product_column
 class Plan:
     """What the SQL of pairs is made from."""
 
-    book: Book
-    calendar: Calendar
+    ground: Ground
     source: Source
     scopes: Scopes
-    rules: Mapping[int, EditionRules]
     money: Mapping[int, str | None]
-    feeds: tuple[Feed, ...]
     needs: Needs
-    known_columns: frozenset[str]
-    known: Known
     findings: tuple[Finding, ...]
+
+    @property
+    def book(self) -> Book:
+        """The programs."""
+        return self.ground.book
+
+    @property
+    def calendar(self) -> Calendar:
+        """Their periods."""
+        return self.ground.calendar
+
+    @property
+    def rules(self) -> Mapping[int, EditionRules]:
+        """The rules of each edition."""
+        return self.ground.rules
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """The editions by how they look at a line."""
+        return self.ground.feeds
+
+    @property
+    def known(self) -> Known:
+        """The reference rows."""
+        return self.ground.known
 
     @property
     def days(self) -> tuple[int, int]:

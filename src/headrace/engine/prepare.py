@@ -1,6 +1,8 @@
 """Everything that is known before the first pair is made: rules read, lines opened, reference rows loaded, scopes numbered."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
 
@@ -16,7 +18,7 @@ from headrace.engine.findings import Finding, Refusal
 from headrace.engine.numeric import is_money
 from headrace.engine.pairs import Plan, line_spelling
 from headrace.engine.protection import effective_days, not_yet, put_held_lots, widen
-from headrace.engine.qualify import Known, classify_feed, make_feeds
+from headrace.engine.qualify import Ground, Known, classify_feed, make_feeds
 from headrace.engine.rulebook import EditionRules, read_rules, rule_columns
 from headrace.engine.schema import DEALS, LINES, PARTNERS, PRODUCTS, Tables
 from headrace.engine.session import Session
@@ -28,13 +30,25 @@ from headrace.engine.values import Needs, distinct_words, fifo_moneys, needs_of,
 from headrace.engine.words import line_column, make_scopes, product_column
 
 
-def prepare(session: Session, book: Book, tables: Tables, as_of: date | None, *, short: bool = True) -> Plan | None:
+def prepare(
+    session: Session,
+    book: Book,
+    tables: Tables,
+    as_of: date | None,
+    *,
+    short: bool = True,
+    ground: Ground | None = None,
+    room: timedelta = timedelta(0),
+) -> Plan | None:
     """Make the plan of a run and the tables that it reads; gives nothing where there are no lines.
 
-    Raises Refusal for a rule that cannot be read, or a column that is not there.
+    ground: of an earlier run in this session, used as far as it serves. room: for how long before and after its lines a new
+    ground should serve others. Raises Refusal for a rule that cannot be read, or a column that is not there.
     """
     columns = rule_columns(tables)
-    rules = {edition.number: read_rules(edition, columns) for edition in book.editions}
+    if ground is not None and not ground.is_of(book, tables, columns, short=short):
+        ground = None
+    rules = ground.rules if ground else {edition.number: read_rules(edition, columns) for edition in book.editions}
     extra = _extra_columns(book, rules, tables)
     source = open_lines(session, tables.lines, as_of, extra)
     if source is None:
@@ -42,33 +56,60 @@ def prepare(session: Session, book: Book, tables: Tables, as_of: date | None, *,
     references = tables.references
     source = widen(source, book)
     held = _put_stock(session, book, source, references.get("stock"))
-    calendar = _calendar(book, source)
-    ids = _number_ids(session, book, references.get("partners"), ("base", *held))
+    money = {edition.number: _money(edition.terms) for edition in book.editions}
+    deal_columns = references["deals"].column_names if "deals" in references else []
+    needs = needs_of(book, money, len(source.currencies), deal_columns)
+    findings = [*book.findings, *source.findings]
+    findings += _put_rates(session, book, source, money, references.get("rates"))
+    findings += not_yet(book, source)
+    if costs := fifo_moneys(book, money):
+        put_fifo_costs(session, costs)
+    ids = _ids_of(session, book, references.get("partners"), ("base", *held))
+    days = (source.first_day, max(source.last_day, source.as_of))
+    if ground is None or not ground.bears(*days, ids):
+        before = ground.known.ids.keys() if ground else set[str]()
+        around = (days[0] - room, days[1] + room) if room else days
+        if ground is not None:
+            around = (min(around[0], ground.days[0]), max(around[1], ground.days[1]))
+        ground = _lay(session, book, tables, rules, ids | before, around, short=short)
+    if room:
+        source = replace(source, first_day=ground.days[0], last_day=ground.days[1])
+    _put_distinct(session, book, needs)
+    lines = {column: line_spelling(column) for column in (*LINES, *extra)}
+    scopes = make_scopes(session, book, len(ground.known.ids), len(ground.calendar.periods), lines, ("base", *held))
+    return Plan(
+        ground=ground, source=source, scopes=scopes, money=money, needs=needs, findings=(*findings, *ground.findings)
+    )  # fmt: skip
+
+
+def _lay(
+    session: Session,
+    book: Book,
+    tables: Tables,
+    rules: Mapping[int, EditionRules],
+    found: AbstractSet[str],
+    days: tuple[date, date],
+    *,
+    short: bool,
+) -> Ground:
+    """Make the tables of a ground."""
+    references = tables.references
+    calendar = _calendar(book, *days)
+    ids = _number_ids(session, found)
     partners = load_rows(session, "partner_rows", PARTNERS, references.get("partners"), ids)
     products = load_rows(session, "product_rows", PRODUCTS, references.get("products"), {})
     deals = load_rows(session, "deal_rows", DEALS, references.get("deals"), {})
     groups = session.rows("SELECT p.row_no, i.id FROM partner_rows p JOIN ids i ON i.no = p.group_no")
     group_of = {int(str(row)): str(group) for row, group in groups}
     known = Known(partners=partners, products=products, ids=ids, group_of=group_of)
-    feeds = tuple(make_feeds(book, source, lambda edition: short and is_straight(book, edition)))
+    feeds = tuple(make_feeds(book, days, lambda edition: short and is_straight(book, edition)))
     for feed in feeds:
-        classify_feed(session, feed, rules, known, source)
+        classify_feed(session, feed, rules, known, days)
     _put_days(session, calendar)
     _put_enrolments(session, book, ids)
-    money = {edition.number: _money(edition.terms) for edition in book.editions}
-    deal_columns = references["deals"].column_names if "deals" in references else []
-    needs = needs_of(book, money, len(source.currencies), deal_columns)
-    findings = [*book.findings, *source.findings, *partners.findings, *products.findings, *deals.findings]
-    findings += _put_rates(session, book, source, money, references.get("rates"))
-    findings += not_yet(book, source)
-    if costs := fifo_moneys(book, money):
-        put_fifo_costs(session, costs)
-    _put_distinct(session, book, needs)
-    lines = {column: line_spelling(column) for column in (*LINES, *extra)}
-    scopes = make_scopes(session, book, len(ids), len(calendar.periods), lines, ("base", *held))
-    return Plan(
-        book=book, calendar=calendar, source=source, scopes=scopes, rules=rules, money=money, feeds=feeds, needs=needs,
-        known_columns=frozenset(columns), known=known, findings=tuple(findings),
+    return Ground(
+        book=book, references=references, columns=rule_columns(tables), short=short, days=days, rules=rules,
+        calendar=calendar, known=known, feeds=feeds, findings=(*partners.findings, *products.findings, *deals.findings),
     )  # fmt: skip
 
 
@@ -108,14 +149,13 @@ def _extra_columns(book: Book, rules: Mapping[int, EditionRules], tables: Tables
     return frozenset(used - set(LINES))
 
 
-def _calendar(book: Book, source: Source) -> Calendar:
+def _calendar(book: Book, first: date, last: date) -> Calendar:
     """Number the periods from the first line to the as-of day; from the start of a program with statements without lines."""
-    first = source.first_day
     for edition in book.editions:
         if exists_unworked(edition.terms):
             life = program_life(book, edition)
             first = min(first, life.from_ or first)
-    return make_calendar((edition.periods for edition in book.editions), first, max(source.last_day, source.as_of))
+    return make_calendar((edition.periods for edition in book.editions), first, last)
 
 
 def _put_days(session: Session, calendar: Calendar) -> None:
@@ -147,8 +187,8 @@ def _money(terms: Terms) -> str | None:
     return terms.money or (terms.currency if is_money(terms.currency) else None)
 
 
-def _number_ids(session: Session, book: Book, partners: pa.Table | None, relations: Sequence[str]) -> dict[str, int]:
-    """Number every id of a partner or person that can earn or be paid, in byte order; makes `ids`."""
+def _ids_of(session: Session, book: Book, partners: pa.Table | None, relations: Sequence[str]) -> set[str]:
+    """List every id of a partner or person that can earn or be paid."""
     columns = {"partner_id"}
     for edition in book.editions:
         columns |= {"buyer": {"buyer_id"}, "reporter": {"reporter_id"}, "rep": {"rep_id"}}.get(
@@ -164,7 +204,11 @@ def _number_ids(session: Session, book: Book, partners: pa.Table | None, relatio
         for column in ("partner_id", "parent_id", "group_id"):
             if column in partners.column_names:
                 found |= {str(value) for value in partners.column(column).to_pylist() if value is not None}
-    found |= {entry.earner for edition in book.editions for entry in edition.terms.inputs}
+    return found | {entry.earner for edition in book.editions for entry in edition.terms.inputs}
+
+
+def _number_ids(session: Session, found: AbstractSet[str]) -> dict[str, int]:
+    """Number ids in byte order; makes `ids`."""
     ids = {identity: number for number, identity in enumerate(sorted(found))}
     session.put(
         "ids", pa.table({"no": pa.array(list(ids.values()), pa.int32()), "id": pa.array(list(ids), pa.string())})

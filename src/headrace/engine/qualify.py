@@ -6,11 +6,13 @@ meet. Only those pairs are made; the lines that never get there are counted by t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import date
 
 import pyarrow as pa
 
-from headrace.engine.book import DAY_MAX, DAY_MIN, Book, Card, Edition, day_number
+from headrace.engine.book import DAY_MAX, DAY_MIN, Book, Calendar, Card, Edition, day_number
 from headrace.engine.facts import (
     UNKNOWN_CLASS,
     Conditions,
@@ -21,8 +23,11 @@ from headrace.engine.facts import (
     partner_slices,
     put_slices,
 )
+from headrace.engine.findings import Finding
 from headrace.engine.protection import effective_day, relation_of
 from headrace.engine.rulebook import EditionRules, Parts
+from headrace.engine.rules import Columns
+from headrace.engine.schema import Tables
 from headrace.engine.session import Session
 from headrace.engine.session import text as quoted
 from headrace.engine.source import KINDS, OWN, OWN_OF_TWO, STAGES, WITH_SALE, Source, line_type
@@ -120,9 +125,9 @@ class Attributes:
         return f"m.{column}"
 
 
-def make_feeds(book: Book, source: Source, is_straight: Callable[[Edition], bool]) -> list[Feed]:
-    """Group the editions of the book into feeds; straight ones (see straight) apart."""
-    first, last = day_number(source.first_day), day_number(source.last_day)
+def make_feeds(book: Book, days: tuple[date, date], is_straight: Callable[[Edition], bool]) -> list[Feed]:
+    """Group the editions of the book into feeds; straight ones (see straight) apart. days: the first and the last with lines."""
+    first, last = map(day_number, days)
     feeds: dict[tuple[object, ...], Feed] = {}
     for program in book.programs:
         editions = [book.editions[number] for number in program.editions]
@@ -191,8 +196,39 @@ class Known:
     group_of: Mapping[int, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a plan needs that no line decides: rules, reference rows and classes, for some days and for the ids known so far.
+
+    Its tables stay in the session. They serve the next run there too if that has the same book, reference tables and columns of
+    lines, and if its lines stand on these days and name nobody new.
+    """
+
+    book: Book
+    references: Mapping[str, pa.Table]
+    columns: Columns
+    short: bool
+    days: tuple[date, date]
+    rules: Mapping[int, EditionRules]
+    calendar: Calendar
+    known: Known
+    feeds: tuple[Feed, ...]
+    findings: tuple[Finding, ...]
+
+    def is_of(self, book: Book, tables: Tables, columns: Columns, *, short: bool) -> bool:
+        """Tell whether it was laid for these programs and reference tables."""
+        same = self.references.keys() == tables.references.keys() and all(
+            table is tables.references[kind] for kind, table in self.references.items()
+        )
+        return same and self.book is book and self.columns == columns and self.short == short
+
+    def bears(self, first: date, last: date, ids: AbstractSet[str]) -> bool:
+        """Tell whether lines on these days that name these ids can stand on it."""
+        return self.days[0] <= first and last <= self.days[1] and ids <= self.known.ids.keys()
+
+
 def classify_feed(
-    session: Session, feed: Feed, rules: Mapping[int, EditionRules], known: Known, source: Source
+    session: Session, feed: Feed, rules: Mapping[int, EditionRules], known: Known, days: tuple[date, date]
 ) -> None:
     """Make the classes of a feed: of earners, of products, and the rate cards that each pair of classes meets."""
     asked: list[tuple[Edition, EditionRules, tuple[int, ...]]] = []
@@ -216,7 +252,6 @@ def classify_feed(
             on_product.position(each) for each in key[3:]
         )
         asked.append((edition, rules[edition.number], places))
-    days = (source.first_day, source.last_day)
     slices = partner_slices(known.partners, feed.conditions, feed.editions, known.group_of, days)
     name = f"earners_{feed.number}"
     feed.dated = put_slices(session, name, slices, known.ids, len(feed.conditions.ways))

@@ -148,6 +148,8 @@ def _make_base(session: Session, order: LineOrder) -> None:
 
 def _place_returns(session: Session, findings: list[Finding]) -> int:
     """Make `placed` with the returns that name their sale; gives the most returns of one sale, 0 where there are none."""
+    if not session.rows("SELECT 1 FROM base WHERE original_line_id IS NOT NULL LIMIT 1"):
+        return 0
     session.table(
         "named",
         "SELECT line_id, original_line_id, day, n FROM base WHERE original_line_id IS NOT NULL AND kind IN "

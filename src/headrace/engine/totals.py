@@ -9,7 +9,7 @@ additive (see terms.classes and decision 0055).
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -23,10 +23,12 @@ from headrace.engine.ladders import put_schedules
 from headrace.engine.numeric import SUM, scaled, unscaled
 from headrace.engine.pairs import Plan
 from headrace.engine.prepare import prepare
+from headrace.engine.qualify import Ground
 from headrace.engine.results import STATEMENTS
 from headrace.engine.run import Request, open_session, price_waves
 from headrace.engine.session import Session
 from headrace.engine.straight import settle_straight
+from headrace.engine.terms.model import Terms
 from headrace.engine.values import UNITS, Needs
 from headrace.engine.words import decode_scopes
 
@@ -71,25 +73,74 @@ class Worked:
     findings: tuple[Finding, ...]
 
 
-def work(request: Request, fold: Fold, *, counted: Collection[str] | None = None) -> Worked:
+class Desktop:
+    """A session for batch after batch: what no line decides is laid once, and again when it no longer serves."""
+
+    def __init__(self) -> None:
+        # A batch is small; more threads would only wait for each other.
+        self.session = Session(memory_bytes_max=None, threads=1, temp_dir=None)
+        self._book: Book | None = None
+        self._of: tuple[tuple[Terms, ...], pa.Table | None] = ((), None)
+        self._ground: Ground | None = None
+
+    def book(self, request: Request) -> Book:
+        """Number the programs of a request, or give those of the last one where they are the same."""
+        calendar = request.tables.references.get("calendar")
+        programs, last = self._of
+        same = last is calendar and len(programs) == len(request.programs)
+        if self._book is None or not same or any(a is not b for a, b in zip(programs, request.programs, strict=True)):
+            self._book = make_book(request.programs, calendar)
+            self._of = request.programs, calendar
+            self._ground = None
+        return self._book
+
+    def prepare(self, request: Request) -> tuple[Plan | None, bool]:
+        """Prepare a request; tells beside the plan whether the ground was laid anew."""
+        self.session.statements.clear()
+        before = self._ground
+        plan = prepare(
+            self.session, self.book(request), request.tables, request.as_of, ground=before, room=timedelta(days=200)
+        )
+        if plan is not None:
+            self._ground = plan.ground
+        return plan, self._ground is not before
+
+
+def work(
+    request: Request, fold: Fold, *, counted: Collection[str] | None = None, desktop: Desktop | None = None
+) -> Worked:
     """Add the lines of a request to totals, and give the statements of the scopes that they touch.
 
     fold: takes the shares of the lines and gives all parts of the same scopes. counted: the line ids that are added; null adds
-    all. Others among the lines are there only because a return names them. Every program must be additive.
+    all. Others among the lines are there only because a return names them. desktop: for batch after batch. Every program must
+    be additive.
     """
+    if desktop is not None:
+        plan, fresh = desktop.prepare(request)
+        return _work(desktop.session, request, plan, fold, counted, fresh=fresh)
     with open_session(request) as session:
-        return work_in(session, request, fold, counted=counted)
+        book = make_book(request.programs, request.tables.references.get("calendar"))
+        return _work(session, request, prepare(session, book, request.tables, request.as_of), fold, counted, fresh=True)
 
 
-def work_in(session: Session, request: Request, fold: Fold, *, counted: Collection[str] | None = None) -> Worked:
-    """Do `work` in a session that is open, so that one process need not open one for every batch."""
-    book = make_book(request.programs, request.tables.references.get("calendar"))
-    plan = prepare(session, book, request.tables, request.as_of)
+def _work(
+    session: Session,
+    request: Request,
+    plan: Plan | None,
+    fold: Fold,
+    counted: Collection[str] | None,
+    *,
+    fresh: bool,
+) -> Worked:
+    """Do the work of a request that is prepared. fresh: the tables of programs are not in the session yet."""
     if plan is None:
-        return Worked(statements=STATEMENTS.empty_table(), moneys={}, findings=book.findings)
-    put_schedules(session, book)
+        return Worked(statements=STATEMENTS.empty_table(), moneys={}, findings=())
+    book = plan.book
+    if fresh or plan.needs.against:  # ladders of single scopes are added to those of the programs
+        put_schedules(session, book)
+        statements.put_labels(session, book, plan.calendar)
+        statements.put_program_labels(session, book)
     make_pairs(session, plan, plan.feeds)
-    statements.put_labels(session, book, plan.calendar)
     desk = Desk(
         session=session, book=book, calendar=plan.calendar, scopes=plan.scopes, ids=plan.known.ids,
         as_of=plan.source.as_of, fixed=None,
@@ -102,7 +153,6 @@ def work_in(session: Session, request: Request, fold: Fold, *, counted: Collecti
     if straight:
         findings += settle_straight(desk, plan, straight, None)
     if not all(feed.straight for feed in plan.feeds):
-        statements.put_program_labels(session, book)
         relation = read_against(desk, plan, request.tables)
         judged = Judgement(relation=relation, reasons={}, refused=frozenset(), findings=(), run=None)
         price_waves(desk, plan, judged, None, findings, by_line=False)

@@ -401,7 +401,7 @@ class Values:
     def _fact(self, column: str) -> str:
         if column == "product":
             return "l.product_id"
-        known = self._plan.known_columns
+        known = self._plan.ground.columns
         if column == "family":
             return self._pairs.spell("product.family") if "product.family" in known else "CAST(NULL AS VARCHAR)"
         return self._pairs.spell(f"partner.{column}") if f"partner.{column}" in known else "CAST(NULL AS VARCHAR)"

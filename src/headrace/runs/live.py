@@ -25,10 +25,9 @@ from headrace.engine.findings import Finding, Refusal
 from headrace.engine.judge import mixed_currencies
 from headrace.engine.reach import Reach, reaches
 from headrace.engine.schema import Lines, Tables
-from headrace.engine.session import Session
 from headrace.engine.terms import Terms
 from headrace.engine.terms.canonical import terms_hash
-from headrace.engine.totals import ScopeKey, Sums, Totals, work, work_in
+from headrace.engine.totals import Desktop, ScopeKey, Sums, Totals, work
 from headrace.lake import Lake, State
 from headrace.lake.register import Batch
 from headrace.lake.register_sqlite import SqliteRegister
@@ -65,9 +64,7 @@ class Live:
         self._book = book
         self._store = SqliteTotals(lake.register)
         self._con = duckdb.connect()
-        self._session = Session(
-            memory_bytes_max=None, threads=1, temp_dir=None
-        )  # a batch is small; more threads only wait for each other
+        self._desktop = Desktop()
         self._hashes: dict[tuple[str, int], str] = {}
         self._snapshots: dict[str, pa.Table] = {}
         self._documents: dict[str, tuple[Terms, str]] = {}
@@ -79,7 +76,7 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._con.close()
-        self._session.close()
+        self._desktop.session.close()
 
     def standings(self, *, program: str | None = None, payee: str | None = None) -> list[Standing]:
         """Give the statements as they stand."""
@@ -239,8 +236,7 @@ class Live:
     def _add(self, working: Work, terms: tuple[Terms, ...], lines: BatchLines) -> Sequence[Finding]:
         """Add a batch to the totals of additive programs."""
         request = Request(programs=terms, tables=self._tables(lines.lines))
-        self._session.statements.clear()
-        done = work_in(self._session, request, working.add, counted=lines.counted)
+        done = work(request, working.add, counted=lines.counted, desktop=self._desktop)
         for program, moneys in done.moneys.items():
             if len(working.met(program, moneys)) > 1:
                 working.turn_stale(program, "it met lines in several currencies")

@@ -52,9 +52,7 @@ def batch_lines(
     parties = {role: _ids(con, f"SELECT DISTINCT {role} FROM of_batch WHERE {role} IS NOT NULL") for role in roles}
     path = into / f"batch-{batch_seq}.parquet"
     con.execute(f"COPY of_batch TO {_text(path)} (FORMAT parquet)")
-    # Without the column, nobody looks for sales that are not named.
-    columns = {name: kind for name, kind in found.columns.items() if named or name != "original_line_id"}
-    lines = Lines(paths=(path,), columns=columns)
+    lines = Lines(paths=(path,), columns=found.columns)
     return BatchLines(lines=lines, counted=ids, unknown=missing, parties=parties)
 
 
