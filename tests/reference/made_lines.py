@@ -103,7 +103,34 @@ def facts(draw: st.DrawFn, lines_max: int = 40) -> Facts:
         "rates": _rates(draw),
         "calendar": _calendar(),
     }
+    for table, value in (("targets", "value"), ("forecasts", "value"), ("posted", "amount")):
+        if draw(rarely(2)):
+            references[table] = draw(st.lists(_entered(value), min_size=1, max_size=12))
     return Facts(lines, references)
+
+
+@st.composite
+def _entered(draw: st.DrawFn, value: str) -> Row:
+    """One row of targets, forecasts or postings; null bounds and scope columns fit everything."""
+    start, end = draw(
+        mostly(
+            (None, None),
+            (date(2026, 1, 1), date(2026, 4, 1)),
+            (date(2026, 2, 1), date(2026, 3, 1)),
+            (date(2026, 1, 1), None),
+        )
+    )
+    row: Row = {
+        "program": f"p{draw(st.integers(0, 5))}",
+        "from": start,
+        "until": end,
+        "earner": draw(mostly("P1", *PARTNERS, "G1", "R1", None)),
+        "product": draw(mostly(None, "A")),
+        value: draw(picked(Decimal(80), Decimal("12.5"), Decimal(300))),
+    }
+    if value == "amount":
+        row |= {"payee_id": draw(mostly(None, "P1", "P2", "R1")), "payee_kind": draw(mostly(None, "partner", "person"))}
+    return row
 
 
 def _partners(draw: st.DrawFn) -> list[Row]:

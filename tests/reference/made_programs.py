@@ -1,10 +1,12 @@
 """Made-up program documents over every key that can be calculated, for the comparison with the engine."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from headrace.engine.terms import Terms, check
 from tests.reference.made_lines import PARTNERS, picked, rarely
@@ -24,6 +26,7 @@ LINE_RULES = (
     "line.amount between -100 and 100",
     "deal.discount > 5",
     "line.product_id <> 'B'",
+    "seller.level = 'gold' or line.kind = 'return'",
     "buyer.region = 'EMEA' or line.buyer_id is null",
 )
 RELATIVE_EDGES = {
@@ -39,15 +42,28 @@ SMALL_EDGES = ("0", "1", "3", "5.5", "10", "14")
 def documents(draw: st.DrawFn, identity: str) -> list[Terms]:
     """All versions of one made-up program; without fault by the check of documents."""
     first = draw(_first_version(identity))
+    for key, extra in _EXTRAS.items():
+        if draw(rarely(_EXTRA_SHARE)):
+            first = _with_if_valid(first, draw(extra(first)), key)
     found = [first]
     if draw(rarely(4)):
         numbers = range(2, 3 + draw(st.integers(0, 1)))
-        found += [first | draw(_amendment(first, number)) for number in numbers]
+        found += [draw(_amended(first, number)) for number in numbers]
     terms = [Terms.model_validate(document) for document in found]
     for each in terms:
         faults = [fault for fault in check(each) if fault.severity == "error"]
         assert not faults, (each, faults)
     return terms
+
+
+def _with_if_valid(document: Document, change: Document, key: str) -> Document:
+    """Give the document with the change, or as it was where the check of documents refuses the change."""
+    changed = document | change
+    try:
+        terms = Terms.model_validate(changed)
+    except ValidationError as error:
+        raise AssertionError((key, change)) from error
+    return document if any(fault.severity == "error" for fault in check(terms)) else changed
 
 
 @st.composite
@@ -66,6 +82,26 @@ def programs(draw: st.DrawFn, count: int = 10) -> list[list[Terms]]:
 
 def _with(terms: Terms, change: Document) -> Terms:
     return Terms.model_validate(terms.model_dump(by_alias=True, exclude_unset=True) | change)
+
+
+@st.composite
+def _amended(draw: st.DrawFn, first: Document, number: int) -> Document:
+    """A later version: other dates and amounts, and now and then other rules."""
+    document = first | draw(_amendment(first, number))
+    others: Document = {
+        "returns": draw(picked("with_sale", "own_date")),
+        "facts_as_of": draw(picked("line", "period_start", "period_end")),
+        "lines": draw(picked(*LINE_RULES)),
+        "partners": draw(picked(*PARTNER_RULES)),
+        "kinds": ["sale", "return"],
+        "pays_on": draw(picked("amount", "quantity", "count")),
+        "limits": {"payout": {"per_scope": Decimal(30)}},
+        "schedule": document["schedule"] | {"mode": draw(picked("incremental", "retroactive", "rolling", "total"))},
+    }
+    for key in ("returns", "facts_as_of", "lines", "partners", "kinds", "pays_on", "limits", "schedule"):
+        if draw(rarely(5)):
+            document = _with_if_valid(document, {key: others[key]}, key)
+    return document
 
 
 @st.composite
@@ -404,3 +440,98 @@ def _enrolment(draw: st.DrawFn, inputs: list[Document]) -> Document:
     if draw(rarely(3)):
         found["facts_as_of"] = "enrolment"
     return found
+
+
+@st.composite
+def _accrual(draw: st.DrawFn, document: Document) -> Document:
+    """What the vendor provides for; a named tier gets its name."""
+    accrue: Document = {}
+    change: Document = {}
+    tiers = document["schedule"].get("tiers", [])
+    way = draw(picked("forecast", "named", "achieved"))
+    if way == "forecast":
+        accrue |= {"at": "forecast", "forecast": draw(picked("linear", "entered"))}
+    elif way == "named" and tiers:
+        at = draw(st.integers(0, len(tiers) - 1))
+        named = [tier | ({"name": "top"} if place == at else {}) for place, tier in enumerate(tiers)]
+        change["schedule"] = document["schedule"] | {"tiers": named}
+        accrue["at"] = "top"
+    if draw(rarely(3)):
+        accrue |= {
+            "lump_sum": draw(picked(Decimal(10), Decimal("3.33"))),
+            "spread": draw(picked("daily", "start", "period")),
+        }
+    if draw(rarely(3)):
+        accrue["basis"] = "sell_in"
+    return change | {"accrue": accrue}
+
+
+@st.composite
+def _promise(draw: st.DrawFn, document: Document) -> Document:
+    """A guarantee, of the measure's periods or of others."""
+    promise: Document = {"amount": draw(picked(Decimal(15), Decimal("3.33")))}
+    if draw(rarely(2)):
+        promise["every"] = draw(picked("month", "quarter", "half", "year"))
+    if draw(rarely(3)):
+        promise["cumulative"] = True
+    return {"limits": document["limits"] | {"guarantee": promise}}
+
+
+@st.composite
+def _payment(draw: st.DrawFn, document: Document) -> Document:
+    """When it is paid."""
+    days = {"hold_days": draw(picked(0, 5, 45)), "pay_day": draw(picked(15, 31, 1)), "grace_days": draw(picked(0, 30))}
+    return {"settle": document["settle"] | days}
+
+
+@st.composite
+def _dated_inputs(draw: st.DrawFn, document: Document) -> Document:
+    """Inputs of one period, or of one further word of the scope."""
+    values = {
+        "target": Decimal(70),
+        "baseline": Decimal(40),
+        "rate": Decimal("0.2"),
+        "cap": Decimal(9),
+    }
+    key = draw(picked(*values))
+    row: Document = {"earner": draw(picked(*PARTNERS)), key: values[key]}
+    scopes = {"product": "A", "customer": "C1", "family": "radio", "line.channel": "web", "rep": "R1"}
+    words = [word for word in document["measure"]["per"] if word in scopes]
+    if draw(rarely(2)) and words:
+        row["scope"] = {word: scopes[word] for word in words}
+    if draw(rarely(2)):
+        row |= draw(
+            picked(
+                {"from": date(2026, 1, 1), "until": date(2026, 4, 1)},
+                {"from": date(2026, 2, 1), "until": date(2026, 3, 1)},
+                {"from": date(2026, 1, 1)},
+            )
+        )
+    return {"inputs": [row, *document.get("inputs", [])]}
+
+
+@st.composite
+def _edges_that_meet(draw: st.DrawFn, document: Document) -> Document:
+    """Two tiers of one edge: one from it on, one just above it."""
+    schedule = document["schedule"]
+    tiers = list(schedule.get("tiers", []))
+    if not tiers:
+        return {}
+    at = draw(st.integers(0, len(tiers) - 1))
+    edge = tiers[at].get("from", tiers[at].get("above"))
+    low = {key: value for key, value in tiers[at].items() if key != "above"} | {"from": edge}
+    high = {
+        key: value for key, value in tiers[draw(st.integers(0, len(tiers) - 1))].items() if key not in {"from", "name"}
+    }
+    tiers[at : at + 1] = [low, high | {"above": edge}]
+    return {"schedule": schedule | {"tiers": tiers}}
+
+
+_EXTRA_SHARE = 8
+_EXTRAS: dict[str, Callable[[Document], st.SearchStrategy[Document]]] = {
+    "accrue": _accrual,
+    "guarantee": _promise,
+    "settle": _payment,
+    "inputs": _dated_inputs,
+    "tiers": _edges_that_meet,
+}

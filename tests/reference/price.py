@@ -51,8 +51,9 @@ def price_scope(entries: Sequence[Entry], own_rate: Callable[[Entry], Fraction |
     if not entries:
         return
     measure = entries[-1].after
-    paid_base = {id(entry): entry.base for entry in entries}
-    _take_free(entries)
+    paid = {id(entry): Portion.whole(entry) for entry in entries}
+    paid_base = {key: portion.base for key, portion in paid.items()}
+    take_free(entries)
     _clip_table(entries)
     for entry in entries:
         if entry.earns:
@@ -63,10 +64,11 @@ def price_scope(entries: Sequence[Entry], own_rate: Callable[[Entry], Fraction |
             spread(_rolling(of_card, measure, own_rate), of_card, paid_base)
     spread(total(_shared_amounts(entries[-1], measure, own_rate)), earning, paid_base)
     for entry in entries:
-        entry.base = paid_base[id(entry)]
+        for name, value in vars(paid[id(entry)]).items():
+            setattr(entry, name, value)
 
 
-def _take_free(entries: Sequence[Entry]) -> None:
+def take_free(entries: Sequence[Entry]) -> None:
     """Take the free allowance off the bases, and off the units in proportion."""
     running, count = ZERO, 0
     for entry in entries:

@@ -280,7 +280,7 @@ def _limit(world: World, work: Work, fixed: Sequence[Row]) -> None:
         guarantee_statements(chain)
     open_ones = [each for each in work.statements if settled_before(each, fixed) is None]
     taken_off = [number(row["amount"]) for row in fixed if row["program"] == work.program.id]
-    limit_program(open_ones, total(taken_off))
+    limit_program(work.program.latest(world.as_of), open_ones, total(taken_off))
     for chain in chains.values():
         earlier = None
         for statement in chain:

@@ -233,10 +233,10 @@ def put_program_limits(desk: Desk, programs: Sequence[int]) -> bool:
     rows: list[dict[str, object]] = []
     for number in programs:
         program = desk.book.programs[number]
-        limits = [desk.book.editions[each].terms.limits.payout.program for each in program.editions]
-        if limits[-1] is not None:
+        limit = desk.book.in_force(program, desk.as_of).terms.limits.payout.program
+        if limit is not None:
             settled = sum((Decimal(str(row["amount"])) for row in _fixed_rows(desk, program.id)), Decimal(0))
-            rows.append({"program": number, "remaining": limits[-1] - settled})
+            rows.append({"program": number, "remaining": limit - settled})
     desk.put("program_limits", rows, [("program", pa.int32()), ("remaining", SUM)])
     settled_rows = (
         _settled_before(desk, {int(str(row["program"])) for row in rows}) if rows and desk.fixed is not None else []
@@ -314,7 +314,7 @@ def put_posted(desk: Desk, posted: pa.Table | None) -> tuple[Finding, ...]:
             payee = {"payee_kind": "person" if person else "partner", "payee_id": names[number]}
             program, words = account.terms.program, account.words
             amounts = list(to_payees.matching(program, {**words, **payee}, account.period))
-            to_any = list(to_scopes.matching(program, words, account.period))
+            to_any = list(to_scopes.matching(program, {**words, "payee_kind": payee["payee_kind"]}, account.period))
             if to_any and account.s in seen:
                 findings.append(_ambiguous(account))
             elif to_any:
