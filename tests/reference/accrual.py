@@ -111,6 +111,8 @@ def days_gone(world: World, statement: Statement) -> Fraction | None:
 
 def _in_channel(world: World, statement: Statement) -> Fraction:
     """The expected cost of what the earner still has in stock, of the products that it sold in the scope."""
+    if statement.terms.schedule.price_change is not None:
+        return ZERO
     sold = [entry for entry in statement.entries if entry.earns]
     units = total(number(entry.judged.line["quantity"]) for entry in sold)
     if units == 0:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from headrace.engine.terms import Terms, check
-from tests.reference.made_lines import PARTNERS, picked, rarely
+from tests.reference.made_lines import PARTNERS, mostly, picked, rarely
 
 type Document = dict[str, Any]
 
@@ -46,7 +46,7 @@ def documents(draw: st.DrawFn, identity: str) -> list[Terms]:
         if draw(rarely(_EXTRA_SHARE)):
             first = _with_if_valid(first, draw(extra(first)), key)
     found = [first]
-    if draw(rarely(4)):
+    if "price_change" not in first["schedule"] and draw(rarely(4)):
         numbers = range(2, 3 + draw(st.integers(0, 1)))
         found += [draw(_amended(first, number)) for number in numbers]
     terms = [Terms.model_validate(document) for document in found]
@@ -70,9 +70,10 @@ def _with_if_valid(document: Document, change: Document, key: str) -> Document:
 def programs(draw: st.DrawFn, count: int = 10) -> list[list[Terms]]:
     """Some programs, a few of which meet in a group."""
     made = [draw(documents(f"p{at}")) for at in range(draw(st.integers(1, count)))]
-    if len(made) > 1 and draw(rarely(2)):
+    of_lines = [at for at, versions in enumerate(made) if versions[0].schedule.price_change is None]
+    if len(of_lines) > 1 and draw(rarely(2)):
         rule = draw(picked("exclusive", "best", "cascade"))
-        for order, at in enumerate(draw(st.permutations(range(min(len(made), 3))))):
+        for order, at in enumerate(draw(st.permutations(of_lines[:3]))):
             combine: Document = {"group": "g", "rule": rule, "order": order}
             if rule == "cascade":
                 combine |= {"reduces_others": draw(picked(True, False)), "reduced_by_others": draw(picked(True, False))}
@@ -134,13 +135,16 @@ def _first_version(draw: st.DrawFn, identity: str) -> Document:
     document: Document = {"program": identity, "version": 1}
     document |= draw(_money())
     document |= draw(_parties())
-    pricing = draw(picked("tiers", "tiers", "tiers", "tiers", "table", "package", "free_goods"))
+    pricing = draw(mostly("tiers", "table", "package", "free_goods", "price_change"))
     measure = draw(_measure(pricing))
     document["measure"] = measure
     if pricing in {"tiers", "table"}:
         document |= draw(_base(measure))
     document["schedule"] = draw(_schedule(pricing, measure, document))
     document["limits"] = draw(_limits(pricing, document))
+    if pricing == "price_change":
+        measure["of"] = "on_hand"
+        measure.pop("minus", None)
     if pricing == "free_goods":
         document |= {"currency": "UNITS", "money": "USD", "settle": document["settle"] | {"as": "free_goods"}}
         document.pop("rounding", None)
@@ -268,6 +272,15 @@ def _schedule(draw: st.DrawFn, pricing: str, measure: Document, document: Docume
             "free": draw(picked(Decimal(0), Decimal(5))),
         }
         return found
+    if pricing == "price_change":
+        day = draw(picked(date(2026, 2, 15), date(2026, 3, 1), date(2026, 7, 1)))
+        until, since = document.get("valid", {}).get("until"), document.get("valid", {}).get("from")
+        day = day if (until is None or day < until) and (since is None or since <= day) else date(2026, 2, 14)
+        prices = {"from": Decimal(10), "to": Decimal("7.666667")}
+        return {
+            "price_change": {"effective": day}
+            | draw(picked({"drop": Decimal(2)}, {"drop": Decimal("0.333333")}, prices))
+        }
     if pricing == "free_goods":
         return {
             "free_goods": {"buy": draw(picked(Decimal(3), Decimal(10))), "get": draw(picked(Decimal(1), Decimal(2)))}
@@ -305,7 +318,7 @@ def _tiers(draw: st.DrawFn, measure: Document, document: Document) -> Document:
         found["changes"] = [{"on": date(2026, 2, 14), "tiers": draw(made)}]
     specials = [key for tier in found["tiers"] for key in tier]
     if ("down_to" in specials or "margin_to" in specials) and draw(rarely(3)):
-        found["cost_basis"] = "price_list.list"
+        found["cost_basis"] = draw(picked("price_list.list", "fifo"))
     return found
 
 
