@@ -11,7 +11,7 @@ from tests.reference.facts import World
 from tests.reference.limits import Statement, remap
 from tests.reference.measure import Entry, run_measure
 from tests.reference.numbers import ZERO, number, round6, round_to, total
-from tests.reference.price import Portion, pays, price_scope
+from tests.reference.price import Portion, pays, price_scope, take_free
 from tests.reference.stock import on_hand
 
 type CapOf = Callable[[Entry], Fraction | None]
@@ -35,9 +35,11 @@ def accrual_of(world: World, statement: Statement, cap: CapOf) -> tuple[Fraction
 def _named(statement: Statement, name: str) -> Fraction:
     """What every line would earn in the named tier, with its bonus in proportion to base."""
     amount, bonus = ZERO, ZERO
-    for entry in statement.entries:
+    entries = [copy(entry) for entry in statement.scope_entries]
+    take_free(entries)
+    for entry in entries:
         tier = _tier_named(entry, name)
-        if entry.earns and tier is not None:
+        if entry.earns and entry.judged.payee == statement.payee and tier is not None:
             amount += pays(tier, Portion.whole(entry), input_value(entry.terms, entry.judged, "rate"))
     last = _tier_named(statement.scope_entries[-1], name) if statement.scope_entries else None
     if last is not None and last.bonus is not None:
@@ -109,6 +111,8 @@ def days_gone(world: World, statement: Statement) -> Fraction | None:
 
 def _in_channel(world: World, statement: Statement) -> Fraction:
     """The expected cost of what the earner still has in stock, of the products that it sold in the scope."""
+    if statement.terms.schedule.price_change is not None:
+        return ZERO
     sold = [entry for entry in statement.entries if entry.earns]
     units = total(number(entry.judged.line["quantity"]) for entry in sold)
     if units == 0:

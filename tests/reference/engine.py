@@ -32,10 +32,11 @@ def run_engine(
     tables = tables_of(lines, references, folder, files)
     settled = pa.Table.from_pylist([dict(row) for row in fixed], FIXED) if fixed else None
     request = Request(programs=tuple(programs), tables=tables, as_of=as_of, fixed=settled)
-    result = calculate(request, awards=folder / "awards.parquet")
+    awards = folder / "awards.parquet"
+    result = calculate(request, awards=awards)
     outcome = Outcome()
     outcome.statements = result.statements.to_pylist()
-    outcome.awards = [] if result.awards is None else pq.read_table(result.awards).to_pylist()
+    outcome.awards = pq.read_table(awards).to_pylist()
     outcome.reasons = {program: dict(counts) for program, counts in result.reasons.items()}
     outcome.findings = {finding.code for finding in result.findings}
     return outcome

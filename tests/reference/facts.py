@@ -1,7 +1,7 @@
 """What a calculation knows: the lines as of a day, the reference rows that hold on a day, the rate of a day."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -41,6 +41,7 @@ class World:
     all_lines: Sequence[Row]
     references: Mapping[str, Sequence[Row]]
     as_of: date
+    memo: dict[str, object] = field(default_factory=dict)  # what was worked out once
 
     @cached_property
     def lines(self) -> dict[str, Row]:

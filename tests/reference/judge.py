@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from fractions import Fraction
 
 from headrace.engine.terms.model import Input, Terms
 from tests.reference.conditions import holds
 from tests.reference.facts import NOTHING, RETURNS, Row, World, day, occurred, text
-from tests.reference.needs import missing_values, unquoted
+from tests.reference.fifo import Cost, costs_of
+from tests.reference.needs import missing_values, needed_words, unquoted
 from tests.reference.periods import Period, Program
 
 EARNER_COLUMN = {
@@ -119,10 +121,12 @@ def judge(
     *,
     under: Terms | None = None,
     window: Period | None = None,
+    is_lot: bool = False,
 ) -> Judged:
     """Say how one program sees one line: its place, and every reason against it in order.
 
-    under, window: judge for a baseline, by this version whatever its validity, in this span of days.
+    under, window: judge for a baseline, by this version whatever its validity, in this span of days. is_lot: a held lot, whose
+    kind and stage are not looked at and which needs no values.
     """
     judged = Judged(line, place_of(world, program, line, findings, under))
     terms = under or program.governing(judged.placed_on)
@@ -138,7 +142,9 @@ def judge(
     judged.payee = _payee(terms, judged, findings)
     scope = [(word, _scope_value(word, judged)) for word in terms.measure.per]
     judged.scope = tuple((word, value or "") for word, value in scope)
-    _basic_faults(world, terms, judged)
+    if not is_lot:
+        _kind_faults(terms, judged)
+    _earner_faults(world, terms, judged)
     _enrolment_faults(terms, judged, enrolment)
     _rule_fault(judged, "partners", terms.partners)
     if any(value is None for _, value in scope):
@@ -148,7 +154,8 @@ def judge(
         findings.add("no_period")
     _late_fault(terms, judged, findings)
     _rule_fault(judged, "lines", terms.lines)
-    _value_faults(world, program, judged, findings)
+    if not is_lot:
+        _value_faults(world, terms, judged)
     measured = terms.measure.lines if terms.measure.lines is not None else terms.lines
     judged.measured_by_rule = holds(measured, judged.records) is True
     return judged
@@ -210,7 +217,7 @@ def written(value: object) -> str:
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
-def _basic_faults(world: World, terms: Terms, judged: Judged) -> None:
+def _kind_faults(terms: Terms, judged: Judged) -> None:
     line = judged.line
     if line["kind"] not in terms.kinds:
         judged.faults.append("kind")
@@ -218,6 +225,10 @@ def _basic_faults(world: World, terms: Terms, judged: Judged) -> None:
         judged.faults.append("stage")
     if line.get("internal") is True and not terms.internal:
         judged.faults.append("internal")
+
+
+def _earner_faults(world: World, terms: Terms, judged: Judged) -> None:
+    line = judged.line
     unknown = terms.earner != "rep" and "partners" in world.references and judged.records["partner"] is NOTHING
     if line.get(EARNER_COLUMN[terms.earner]) is None or (judged.earner is None and not unknown):
         judged.faults.append("earner_missing")
@@ -256,10 +267,11 @@ def _late_fault(terms: Terms, judged: Judged, findings: set[str]) -> None:
             findings.add("late")
 
 
-def _value_faults(world: World, program: Program, judged: Judged, findings: set[str]) -> None:
-    terms = judged.terms
-    assert terms is not None
-    if missing_values(terms, judged.records, judged.placed_on):
+def _value_faults(world: World, terms: Terms, judged: Judged) -> None:
+    cost = Cost(Fraction(0))
+    if "fifo" in needed_words(terms, judged.placed_on):
+        cost = costs_of(world).of(terms, judged.line)
+    if missing_values(terms, judged.records, judged.placed_on) or (cost.value is None and not cost.unquoted):
         judged.faults.append("value_missing")
-    if unquoted(world, terms, judged.line, judged.placed_on, judged.period):
+    if unquoted(world, terms, judged.line, judged.placed_on, judged.period) or cost.unquoted:
         judged.faults.append("no_exchange_rate")

@@ -172,12 +172,11 @@ def _periods_since_start(statement: Statement) -> int:
     return count
 
 
-def limit_program(statements: Sequence[Statement], settled: Fraction) -> None:
-    """Step 7: the program's limit over all statements, in order of place, then payee."""
-    limits = [each.terms.limits.payout.program for each in statements]
-    if not limits or limits[-1] is None:
+def limit_program(terms: Terms, statements: Sequence[Statement], settled: Fraction) -> None:
+    """Step 7: the program's limit over all statements, in order of place, then payee. terms: the version that says it."""
+    if terms.limits.payout.program is None:
         return
-    most = number(limits[-1]) - settled
+    most = number(terms.limits.payout.program) - settled
     cells = [
         ((*entry.judged.place, statement.payee[1].encode()), statement, at)
         for statement in statements

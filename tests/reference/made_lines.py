@@ -45,10 +45,15 @@ def mostly[T](usual: T, *others: T) -> st.SearchStrategy[T]:
     return st.integers(0, 3 * len(others) - 1).map(lambda at: others[at // 3] if at % 3 == 2 else usual)
 
 
+SOLD = mostly("sale", *["return"] * 4, "purchase", "purchase_return", "training", "stock_count")
+STOCKED = mostly("sale", "return", "return", "purchase", "purchase", "purchase", "purchase_return", "stock_count")
+_OF_SALE = ("partner_id", "product_id", "buyer_id", "rep_id", "reporter_id", "customer_id", "currency")
+
+
 @st.composite
-def made_line(draw: st.DrawFn, line_id: str) -> Row:
+def made_line(draw: st.DrawFn, line_id: str, kinds: st.SearchStrategy[str]) -> Row:
     """One line; returns mostly negative and often naming a sale."""
-    kind = draw(mostly("sale", *["return"] * 4, "purchase", "purchase_return", "training", "stock_count"))
+    kind = draw(kinds)
     sign = -1 if "return" in kind else 1
     if draw(rarely(25)):
         sign = -sign
@@ -92,10 +97,14 @@ def facts(draw: st.DrawFn, lines_max: int = 40) -> Facts:
     """A channel with up to so many lines."""
     size = draw(st.integers(1, lines_max) | st.integers(3 * lines_max // 4, lines_max))
     ids = draw(st.lists(st.sampled_from(IDS), unique=True, min_size=size, max_size=size))
-    lines = [draw(made_line(line_id)) for line_id in ids]
-    for line in lines:
+    kinds = STOCKED if draw(rarely(3)) else SOLD
+    lines = {line_id: draw(made_line(line_id, kinds)) for line_id in ids}
+    for line in lines.values():
         if line["cost"] is not None and line["kind"] == "training":
             line["cost"] = None
+        sale = lines.get(str(line["original_line_id"]))
+        if sale is not None and draw(rarely(2)):
+            line |= {name: sale[name] for name in _OF_SALE}
     references: dict[str, list[Row]] = {
         "partners": _partners(draw),
         "products": _products(draw),
@@ -103,7 +112,48 @@ def facts(draw: st.DrawFn, lines_max: int = 40) -> Facts:
         "rates": _rates(draw),
         "calendar": _calendar(),
     }
-    return Facts(lines, references)
+    for table, value in (("targets", "value"), ("forecasts", "value"), ("posted", "amount")):
+        if draw(rarely(2)):
+            references[table] = draw(st.lists(_entered(value), min_size=1, max_size=12))
+    if draw(rarely(2)):
+        references["stock"] = draw(st.lists(_counted(), min_size=1, max_size=6))
+    return Facts(list(lines.values()), references)
+
+
+@st.composite
+def _counted(draw: st.DrawFn) -> Row:
+    """One row of the stock table."""
+    return {
+        "partner_id": draw(mostly("P1", *PARTNERS)),
+        "product_id": draw(mostly("A", *PRODUCTS)),
+        "on": draw(picked(*DAYS)),
+        "quantity": draw(picked(*QUANTITIES)),
+        "unit_cost": draw(picked(None, Decimal(7), Decimal("0.333333"))),
+    }
+
+
+@st.composite
+def _entered(draw: st.DrawFn, value: str) -> Row:
+    """One row of targets, forecasts or postings; null bounds and scope columns fit everything."""
+    start, end = draw(
+        mostly(
+            (None, None),
+            (date(2026, 1, 1), date(2026, 4, 1)),
+            (date(2026, 2, 1), date(2026, 3, 1)),
+            (date(2026, 1, 1), None),
+        )
+    )
+    row: Row = {
+        "program": f"p{draw(st.integers(0, 5))}",
+        "from": start,
+        "until": end,
+        "earner": draw(mostly("P1", *PARTNERS, "G1", "R1", None)),
+        "product": draw(mostly(None, "A")),
+        value: draw(picked(Decimal(80), Decimal("12.5"), Decimal(300))),
+    }
+    if value == "amount":
+        row |= {"payee_id": draw(mostly(None, "P1", "P2", "R1")), "payee_kind": draw(mostly(None, "partner", "person"))}
+    return row
 
 
 def _partners(draw: st.DrawFn) -> list[Row]:

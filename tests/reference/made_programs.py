@@ -1,15 +1,15 @@
 """Made-up program documents over every key that can be calculated, for the comparison with the engine."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from headrace.engine.terms import Terms, check
-from tests.reference.made_lines import PARTNERS, picked, rarely
-
-type Document = dict[str, Any]
+from tests.reference.made_lines import PARTNERS, mostly, picked, rarely
+from tests.reference.made_schedules import LINE_RULES, Document, schedules
 
 PARTNER_RULES = (
     "partner.region = 'EMEA'",
@@ -17,32 +17,19 @@ PARTNER_RULES = (
     "not partner.level = 'gold'",
     "partner.region is not null or partner.level = 'gold'",
 )
-LINE_RULES = (
-    "product.family = 'radio'",
-    "line.quantity >= 2",
-    "line.channel = 'web' or product.family = 'cable'",
-    "line.amount between -100 and 100",
-    "deal.discount > 5",
-    "line.product_id <> 'B'",
-    "buyer.region = 'EMEA' or line.buyer_id is null",
-)
-RELATIVE_EDGES = {
-    "multiple": ("0.5", "0.9", "1", "1.1", "2"),
-    "percent": ("5", "10", "50", "100"),
-    "amount": ("0", "50", "100"),
-}
-EDGES = ("0", "50", "100", "150.5", "300", "1000")
-SMALL_EDGES = ("0", "1", "3", "5.5", "10", "14")
 
 
 @st.composite
 def documents(draw: st.DrawFn, identity: str) -> list[Terms]:
     """All versions of one made-up program; without fault by the check of documents."""
     first = draw(_first_version(identity))
+    for key, extra in _EXTRAS.items():
+        if draw(rarely(_EXTRA_SHARE)):
+            first = _with_if_valid(first, draw(extra(first)), key)
     found = [first]
-    if draw(rarely(4)):
+    if "price_change" not in first["schedule"] and draw(rarely(4)):
         numbers = range(2, 3 + draw(st.integers(0, 1)))
-        found += [first | draw(_amendment(first, number)) for number in numbers]
+        found += [draw(_amended(first, number)) for number in numbers]
     terms = [Terms.model_validate(document) for document in found]
     for each in terms:
         faults = [fault for fault in check(each) if fault.severity == "error"]
@@ -50,13 +37,24 @@ def documents(draw: st.DrawFn, identity: str) -> list[Terms]:
     return terms
 
 
+def _with_if_valid(document: Document, change: Document, key: str) -> Document:
+    """Give the document with the change, or as it was where the check of documents refuses the change."""
+    changed = document | change
+    try:
+        terms = Terms.model_validate(changed)
+    except ValidationError as error:
+        raise AssertionError((key, change)) from error
+    return document if any(fault.severity == "error" for fault in check(terms)) else changed
+
+
 @st.composite
 def programs(draw: st.DrawFn, count: int = 10) -> list[list[Terms]]:
     """Some programs, a few of which meet in a group."""
     made = [draw(documents(f"p{at}")) for at in range(draw(st.integers(1, count)))]
-    if len(made) > 1 and draw(rarely(2)):
+    of_lines = [at for at, versions in enumerate(made) if versions[0].schedule.price_change is None]
+    if len(of_lines) > 1 and draw(rarely(2)):
         rule = draw(picked("exclusive", "best", "cascade"))
-        for order, at in enumerate(draw(st.permutations(range(min(len(made), 3))))):
+        for order, at in enumerate(draw(st.permutations(of_lines[:3]))):
             combine: Document = {"group": "g", "rule": rule, "order": order}
             if rule == "cascade":
                 combine |= {"reduces_others": draw(picked(True, False)), "reduced_by_others": draw(picked(True, False))}
@@ -66,6 +64,26 @@ def programs(draw: st.DrawFn, count: int = 10) -> list[list[Terms]]:
 
 def _with(terms: Terms, change: Document) -> Terms:
     return Terms.model_validate(terms.model_dump(by_alias=True, exclude_unset=True) | change)
+
+
+@st.composite
+def _amended(draw: st.DrawFn, first: Document, number: int) -> Document:
+    """A later version: other dates and amounts, and now and then other rules."""
+    document = first | draw(_amendment(first, number))
+    others: Document = {
+        "returns": draw(picked("with_sale", "own_date")),
+        "facts_as_of": draw(picked("line", "period_start", "period_end")),
+        "lines": draw(picked(*LINE_RULES)),
+        "partners": draw(picked(*PARTNER_RULES)),
+        "kinds": ["sale", "return"],
+        "pays_on": draw(picked("amount", "quantity", "count")),
+        "limits": {"payout": {"per_scope": Decimal(30)}},
+        "schedule": document["schedule"] | {"mode": draw(picked("incremental", "retroactive", "rolling", "total"))},
+    }
+    for key in ("returns", "facts_as_of", "lines", "partners", "kinds", "pays_on", "limits", "schedule"):
+        if draw(rarely(5)):
+            document = _with_if_valid(document, {key: others[key]}, key)
+    return document
 
 
 @st.composite
@@ -98,13 +116,16 @@ def _first_version(draw: st.DrawFn, identity: str) -> Document:
     document: Document = {"program": identity, "version": 1}
     document |= draw(_money())
     document |= draw(_parties())
-    pricing = draw(picked("tiers", "tiers", "tiers", "tiers", "table", "package", "free_goods"))
+    pricing = draw(mostly("tiers", "table", "package", "free_goods", "price_change"))
     measure = draw(_measure(pricing))
     document["measure"] = measure
     if pricing in {"tiers", "table"}:
         document |= draw(_base(measure))
-    document["schedule"] = draw(_schedule(pricing, measure, document))
+    document["schedule"] = draw(schedules(pricing, measure, document))
     document["limits"] = draw(_limits(pricing, document))
+    if pricing == "price_change":
+        measure["of"] = "on_hand"
+        measure.pop("minus", None)
     if pricing == "free_goods":
         document |= {"currency": "UNITS", "money": "USD", "settle": document["settle"] | {"as": "free_goods"}}
         document.pop("rounding", None)
@@ -222,123 +243,6 @@ def _base(draw: st.DrawFn, measure: Document) -> Document:
 
 
 @st.composite
-def _schedule(draw: st.DrawFn, pricing: str, measure: Document, document: Document) -> Document:
-    found: Document = {}
-    if pricing == "package":
-        found["package"] = {
-            "of": draw(picked(Decimal(3), Decimal(100), Decimal("2.5"))),
-            "pays": draw(picked(Decimal(10), Decimal("3.33"))),
-            "count": draw(picked("full", "started")),
-            "free": draw(picked(Decimal(0), Decimal(5))),
-        }
-        return found
-    if pricing == "free_goods":
-        return {
-            "free_goods": {"buy": draw(picked(Decimal(3), Decimal(10))), "get": draw(picked(Decimal(1), Decimal(2)))}
-        }
-    if pricing == "table":
-        found["table"] = draw(_table())
-        if draw(rarely(4)):
-            found["changes"] = [{"on": date(2026, 2, 14), "table": draw(_table())}]
-    else:
-        found |= draw(_tiers(measure, document))
-    if document.get("pays_on") == "growth" and found.get("mode", "incremental") == "retroactive":
-        return found
-    if draw(rarely(4)):
-        found["fixed"] = draw(picked(Decimal(2), Decimal("0.333333")))
-    if draw(rarely(5)):
-        found["free"] = draw(picked({"lines": 2}, {"amount": Decimal(75)}, {"lines": 3, "amount": Decimal(120)}))
-    if draw(rarely(4)) and any("rate" in tier or "per_unit" in tier for tier in found.get("tiers", [{"rate": 1}])):
-        found["boosts"] = [
-            {"when": draw(picked(*LINE_RULES)), "factor": draw(picked(Decimal(2), Decimal("1.333333")))}
-            for _ in range(draw(st.integers(1, 2)))
-        ]
-        found["boost_rule"] = draw(picked("highest", "multiply"))
-    return found
-
-
-@st.composite
-def _tiers(draw: st.DrawFn, measure: Document, document: Document) -> Document:
-    growing = document.get("pays_on") == "growth"
-    modes = ("incremental", "retroactive") if growing else ("incremental", "retroactive", "rolling", "total")
-    found: Document = {"mode": draw(picked(*modes))}
-    made = _tier_list(measure, growing)
-    found["tiers"] = draw(made)
-    valid = document.get("valid", {})
-    if draw(rarely(6)) and (valid.get("until") is None) and (valid.get("from") or date.min) < date(2026, 2, 14):
-        found["changes"] = [{"on": date(2026, 2, 14), "tiers": draw(made)}]
-    specials = [key for tier in found["tiers"] for key in tier]
-    if ("down_to" in specials or "margin_to" in specials) and draw(rarely(3)):
-        found["cost_basis"] = "price_list.list"
-    return found
-
-
-@st.composite
-def _tier_list(draw: st.DrawFn, measure: Document, rates_only: bool) -> list[Document]:
-    relative = measure.get("growth") or measure.get("target")
-    if relative:
-        pool = RELATIVE_EDGES[relative["as"]]
-    elif measure["of"] in {"quantity", "count"} or measure["of"].startswith("distinct"):
-        pool = SMALL_EDGES
-    else:
-        pool = EDGES
-    numbers = [Decimal(text) for text in pool]
-    edges = sorted(draw(st.lists(st.sampled_from(numbers), unique=True, min_size=1, max_size=4)))
-    if draw(rarely(2)):
-        edges[0] = Decimal(0)
-    special = (
-        None if rates_only or draw(picked(True, True, True, False)) else draw(picked("down_to", "down_by", "margin_to"))
-    )
-    tiers = []
-    for edge in edges:
-        tier: Document = {draw(picked("from", "from", "above")): edge}
-        tiers.append(tier | draw(_tier_pays(special, rates_only)))
-    return tiers
-
-
-@st.composite
-def _tier_pays(draw: st.DrawFn, special: str | None, rates_only: bool) -> Document:
-    if special is not None:
-        amounts = {
-            "down_to": (Decimal(5), Decimal("8.5")),
-            "down_by": (Decimal("1.5"),),
-            "margin_to": (Decimal("0.2"),),
-        }
-        return {special: draw(picked(*amounts[special]))}
-    rate = {"rate": draw(picked(*(Decimal(text) for text in ("0.1", "0", "0.025", "0.333333", "0.05"))))}
-    if rates_only:
-        return rate
-    unit = {"per_unit": draw(picked(Decimal(3), Decimal("0.75")))}
-    bonus = {"bonus": draw(picked(Decimal(10), Decimal("7.77")))}
-    return draw(picked(rate, rate, unit, rate | unit, rate | bonus, bonus, unit | bonus))
-
-
-@st.composite
-def _table(draw: st.DrawFn) -> list[Document]:
-    rows: list[Document] = []
-    seen = set()
-    for _ in range(draw(st.integers(1, 4))):
-        row: Document = {}
-        for key, values in (("product", ["A", "B"]), ("family", ["radio"]), ("region", ["EMEA"]), ("level", ["gold"])):
-            if draw(rarely(2)):
-                row[key] = draw(picked(*values))
-        if (conditions := tuple(sorted(row.items()))) in seen:
-            continue
-        seen.add(conditions)
-        row |= draw(
-            picked(
-                {"rate": Decimal("0.1")},
-                {"per_unit": Decimal(2)},
-                {"rate": Decimal("0.05"), "per_unit": Decimal("0.5")},
-            )
-        )
-        if draw(rarely(3)):
-            row["quantity_max"] = draw(picked(Decimal(3), Decimal(10)))
-        rows.append(row)
-    return rows
-
-
-@st.composite
 def _limits(draw: st.DrawFn, pricing: str, document: Document) -> Document:
     found: Document = {}
     if pricing in {"tiers", "table"} and draw(rarely(4)):
@@ -404,3 +308,98 @@ def _enrolment(draw: st.DrawFn, inputs: list[Document]) -> Document:
     if draw(rarely(3)):
         found["facts_as_of"] = "enrolment"
     return found
+
+
+@st.composite
+def _accrual(draw: st.DrawFn, document: Document) -> Document:
+    """What the vendor provides for; a named tier gets its name."""
+    accrue: Document = {}
+    change: Document = {}
+    tiers = document["schedule"].get("tiers", [])
+    way = draw(picked("forecast", "named", "achieved"))
+    if way == "forecast":
+        accrue |= {"at": "forecast", "forecast": draw(picked("linear", "entered"))}
+    elif way == "named" and tiers:
+        at = draw(st.integers(0, len(tiers) - 1))
+        named = [tier | ({"name": "top"} if place == at else {}) for place, tier in enumerate(tiers)]
+        change["schedule"] = document["schedule"] | {"tiers": named}
+        accrue["at"] = "top"
+    if draw(rarely(3)):
+        accrue |= {
+            "lump_sum": draw(picked(Decimal(10), Decimal("3.33"))),
+            "spread": draw(picked("daily", "start", "period")),
+        }
+    if draw(rarely(3)):
+        accrue["basis"] = "sell_in"
+    return change | {"accrue": accrue}
+
+
+@st.composite
+def _promise(draw: st.DrawFn, document: Document) -> Document:
+    """A guarantee, of the measure's periods or of others."""
+    promise: Document = {"amount": draw(picked(Decimal(15), Decimal("3.33")))}
+    if draw(rarely(2)):
+        promise["every"] = draw(picked("month", "quarter", "half", "year"))
+    if draw(rarely(3)):
+        promise["cumulative"] = True
+    return {"limits": document["limits"] | {"guarantee": promise}}
+
+
+@st.composite
+def _payment(draw: st.DrawFn, document: Document) -> Document:
+    """When it is paid."""
+    days = {"hold_days": draw(picked(0, 5, 45)), "pay_day": draw(picked(15, 31, 1)), "grace_days": draw(picked(0, 30))}
+    return {"settle": document["settle"] | days}
+
+
+@st.composite
+def _dated_inputs(draw: st.DrawFn, document: Document) -> Document:
+    """Inputs of one period, or of one further word of the scope."""
+    values = {
+        "target": Decimal(70),
+        "baseline": Decimal(40),
+        "rate": Decimal("0.2"),
+        "cap": Decimal(9),
+    }
+    key = draw(picked(*values))
+    row: Document = {"earner": draw(picked(*PARTNERS)), key: values[key]}
+    scopes = {"product": "A", "customer": "C1", "family": "radio", "line.channel": "web", "rep": "R1"}
+    words = [word for word in document["measure"]["per"] if word in scopes]
+    if draw(rarely(2)) and words:
+        row["scope"] = {word: scopes[word] for word in words}
+    if draw(rarely(2)):
+        row |= draw(
+            picked(
+                {"from": date(2026, 1, 1), "until": date(2026, 4, 1)},
+                {"from": date(2026, 2, 1), "until": date(2026, 3, 1)},
+                {"from": date(2026, 1, 1)},
+            )
+        )
+    return {"inputs": [row, *document.get("inputs", [])]}
+
+
+@st.composite
+def _edges_that_meet(draw: st.DrawFn, document: Document) -> Document:
+    """Two tiers of one edge: one from it on, one just above it."""
+    schedule = document["schedule"]
+    tiers = list(schedule.get("tiers", []))
+    if not tiers:
+        return {}
+    at = draw(st.integers(0, len(tiers) - 1))
+    edge = tiers[at].get("from", tiers[at].get("above"))
+    low = {key: value for key, value in tiers[at].items() if key != "above"} | {"from": edge}
+    high = {
+        key: value for key, value in tiers[draw(st.integers(0, len(tiers) - 1))].items() if key not in {"from", "name"}
+    }
+    tiers[at : at + 1] = [low, high | {"above": edge}]
+    return {"schedule": schedule | {"tiers": tiers}}
+
+
+_EXTRA_SHARE = 8
+_EXTRAS: dict[str, Callable[[Document], st.SearchStrategy[Document]]] = {
+    "accrue": _accrual,
+    "guarantee": _promise,
+    "settle": _payment,
+    "inputs": _dated_inputs,
+    "tiers": _edges_that_meet,
+}

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from headrace.engine.terms.model import Terms, Tier
 from tests.reference.facts import World
+from tests.reference.fifo import costs_of
 from tests.reference.judge import Judged
 from tests.reference.needs import Card, base_word, card_of, rate_for, value_of
 from tests.reference.numbers import ZERO, number, round6
@@ -82,7 +83,7 @@ def entry_of(world: World, judged: Judged) -> Entry:
         if "count" in {of, terms.pays_on}:
             entry.units = plain("count")
         entry.quantity = number(judged.line["quantity"])
-        _special_price_values(entry, plain)
+        _special_price_values(world, entry, plain)
     return entry
 
 
@@ -95,13 +96,15 @@ def _plain_value(judged: Judged, rate: Fraction | None) -> Callable[[str], Fract
     return plain
 
 
-def _special_price_values(entry: Entry, plain: Callable[[str], Fraction]) -> None:
+def _special_price_values(world: World, entry: Entry, plain: Callable[[str], Fraction]) -> None:
     tiers = entry.card.tiers
     if any(tier.margin_to is not None for tier in tiers):
         entry.amount = plain("amount")
     basis = entry.terms.schedule.cost_basis
-    if basis != "fifo" and any(tier.margin_to is not None or tier.down_to is not None for tier in tiers):
-        entry.cost = plain(basis)
+    if any(tier.margin_to is not None or tier.down_to is not None for tier in tiers):
+        cost = costs_of(world).of(entry.terms, entry.judged.line).value if basis == "fifo" else plain(basis)
+        assert cost is not None
+        entry.cost = cost
 
 
 def add_distinct(entries: Sequence[Entry]) -> None:

@@ -43,12 +43,14 @@ def base_word(terms: Terms) -> str | None:
 
 def needed_words(terms: Terms, placed_on: date) -> set[str]:
     """Collect the words whose values measure, base, units and special prices are made of."""
+    if terms.schedule.price_change is not None:
+        return set()
     words = {terms.measure.of, *terms.measure.minus}
     base = base_word(terms)
     if base is not None:
         words.add(base)
     for tier in card_of(terms.schedule, placed_on).tiers:
-        if (tier.down_to is not None or tier.margin_to is not None) and terms.schedule.cost_basis != "fifo":
+        if tier.down_to is not None or tier.margin_to is not None:
             words.add(terms.schedule.cost_basis)
         if tier.margin_to is not None:
             words.add("amount")

@@ -41,7 +41,7 @@ def add_months(day: date, months: int) -> date:
 def period_of(day: date, measure: Measure, span: Period, calendar: Sequence[Mapping[str, object]]) -> Period | None:
     """Find the period that a day lies in; null where a fiscal calendar has none."""
     if measure.every == "program":
-        return span
+        return span if span.holds(day) else None
     if measure.calendar == "fiscal":
         for row in calendar:
             from_, until = row["from"], row["until"]
@@ -117,6 +117,12 @@ class Program:
             return None
         last = max(begun, key=lambda version: (self.effective_on(version), version.version))
         return None if last.valid.until is not None and day >= last.valid.until else last
+
+    def latest(self, day: date) -> Terms:
+        """The version that governs a day, else the last that did before, else the first one."""
+        days = sorted({on for version in self.versions if (on := self.effective_on(version)) <= day}, reverse=True)
+        governed = (self.governing(on) for on in days)
+        return next((terms for terms in governed if terms is not None), self.versions[0])
 
     def in_force(self) -> Period:
         """From the first effective date to the last `valid.until`."""

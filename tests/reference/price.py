@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Self
 
-from headrace.engine.terms.model import Boost, TableRow, Tier
+from headrace.engine.terms.model import Boost, PriceChange, TableRow, Tier
 from tests.reference.conditions import holds
 from tests.reference.facts import RETURNS
 from tests.reference.measure import Band, Entry, cap_part
@@ -51,8 +51,9 @@ def price_scope(entries: Sequence[Entry], own_rate: Callable[[Entry], Fraction |
     if not entries:
         return
     measure = entries[-1].after
-    paid_base = {id(entry): entry.base for entry in entries}
-    _take_free(entries)
+    paid = {id(entry): Portion.whole(entry) for entry in entries}
+    paid_base = {key: portion.base for key, portion in paid.items()}
+    take_free(entries)
     _clip_table(entries)
     for entry in entries:
         if entry.earns:
@@ -63,10 +64,11 @@ def price_scope(entries: Sequence[Entry], own_rate: Callable[[Entry], Fraction |
             spread(_rolling(of_card, measure, own_rate), of_card, paid_base)
     spread(total(_shared_amounts(entries[-1], measure, own_rate)), earning, paid_base)
     for entry in entries:
-        entry.base = paid_base[id(entry)]
+        for name, value in vars(paid[id(entry)]).items():
+            setattr(entry, name, value)
 
 
-def _take_free(entries: Sequence[Entry]) -> None:
+def take_free(entries: Sequence[Entry]) -> None:
     """Take the free allowance off the bases, and off the units in proportion."""
     running, count = ZERO, 0
     for entry in entries:
@@ -190,7 +192,9 @@ def _incremental(entry: Entry, whole: Portion) -> Iterator[tuple[Band | None, Po
 
 
 def _own_share(entry: Entry, measure: Fraction, own_rate: Fraction | None) -> Fraction:
-    """Price one line: coefficients with boosts, the fixed part, and the line's floor and cap."""
+    """Price one line: coefficients with boosts, the fixed part, the line's floor and cap; of a held lot the fall of the price."""
+    if entry.terms.schedule.price_change is not None:
+        return entry.units * _fall(entry.terms.schedule.price_change)
     row = table_row(entry)
     whole = Portion.whole(entry)
     priced = (
@@ -205,6 +209,15 @@ def _own_share(entry: Entry, measure: Fraction, own_rate: Fraction | None) -> Fr
         fixed = number(entry.terms.schedule.fixed)
         share += -fixed if entry.judged.line["kind"] in RETURNS else fixed
     return _limited(share, entry, eligible)
+
+
+def _fall(change: PriceChange) -> Fraction:
+    """What is paid for each unit."""
+    if change.drop is not None:
+        return number(change.drop)
+    assert change.from_ is not None
+    assert change.to is not None
+    return number(change.from_) - number(change.to)
 
 
 def _shown_rate(entry: Entry, rates: Sequence[Fraction | None]) -> Fraction | None:

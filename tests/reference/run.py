@@ -10,7 +10,7 @@ from headrace.engine.terms.model import Combine, Terms
 from tests.reference.accrual import accrual_of
 from tests.reference.against import Against, input_value
 from tests.reference.facts import Row, World
-from tests.reference.fifo import Fifo
+from tests.reference.fifo import costs_of
 from tests.reference.judge import Judged, Scope, enrolment_of, judge
 from tests.reference.limits import Statement, finish, guarantee_statements, limit_program, prorate_and_cap
 from tests.reference.measure import Entry, add_distinct, bands_of, entry_of, run_measure
@@ -18,7 +18,7 @@ from tests.reference.needs import target_currency
 from tests.reference.numbers import number, total
 from tests.reference.periods import Period, Program, share_in_force
 from tests.reference.price import price_scope
-from tests.reference.protection import protected
+from tests.reference.protection import entry_of_lot, judge_lots, price_change
 from tests.reference.statements import award_rows, settled_before, statement_row
 from tests.reference.unworked import statements_without_lines
 
@@ -98,7 +98,11 @@ def _order(work: Work) -> tuple[int, str]:
 
 def _judged(world: World, program: Program, outcome: Outcome) -> Work:
     """Judge every line, also against baselines and targets."""
-    judged = [judge(world, program, line, outcome.findings) for line in world.lines.values()]
+    change = price_change(program)
+    if change is None:
+        judged = [judge(world, program, line, outcome.findings) for line in world.lines.values()]
+    else:
+        judged = judge_lots(world, program, change, outcome.findings)
     work = Work(program, judged, findings=outcome.findings)
     if _mixed(judged):
         outcome.findings.add("mixed_currencies")
@@ -193,16 +197,13 @@ def _entries(work: Work) -> Iterable[Entry]:
 
 def _price(world: World, work: Work, taken: Mapping[str, Fraction]) -> None:
     """Steps 1 and 2 of the limits: measure, cap, schedule, line limits, for every scope."""
-    if work.program.versions[-1].schedule.price_change is not None:
-        _protect(world, work)
-        return
-    fifo = Fifo(world, work.program, work.findings)
+    lots = price_change(work.program) is not None
     for judged in work.judged:
         if judged.earns or judged.measures:
             assert judged.period is not None
-            entry = entry_of(world, judged)
-            if entry.terms.schedule.cost_basis == "fifo":
-                entry.cost = fifo.cost_of(entry) or Fraction(0)
+            entry = entry_of_lot(judged) if lots else entry_of(world, judged)
+            if entry.terms.schedule.cost_basis == "fifo" and costs_of(world).of(entry.terms, judged.line).short:
+                work.findings.add("fifo_short")
             work.scopes.setdefault((judged.scope, judged.period), []).append(entry)
     for entries in work.scopes.values():
         entries.sort(key=lambda entry: entry.judged.place)
@@ -216,16 +217,6 @@ def _price(world: World, work: Work, taken: Mapping[str, Fraction]) -> None:
             entry.against = against or Fraction(0)
             entry.bands = bands_of(entry, against, _in_force(work.program, entry))
         price_scope(entries, lambda entry: input_value(entry.terms, entry.judged, "rate"))
-
-
-def _protect(world: World, work: Work) -> None:
-    """Price protection has lots instead of lines: their own shares are known, the measure is what is left of them."""
-    for entry in protected(world, work.program, work.findings):
-        assert entry.judged.period is not None
-        work.scopes.setdefault((entry.judged.scope, entry.judged.period), []).append(entry)
-    for entries in work.scopes.values():
-        entries.sort(key=lambda entry: entry.judged.place)
-        run_measure(entries, lambda entry: None)
 
 
 def _cap(world: World, entry: Entry) -> Fraction | None:
@@ -280,7 +271,7 @@ def _limit(world: World, work: Work, fixed: Sequence[Row]) -> None:
         guarantee_statements(chain)
     open_ones = [each for each in work.statements if settled_before(each, fixed) is None]
     taken_off = [number(row["amount"]) for row in fixed if row["program"] == work.program.id]
-    limit_program(open_ones, total(taken_off))
+    limit_program(work.program.latest(world.as_of), open_ones, total(taken_off))
     for chain in chains.values():
         earlier = None
         for statement in chain:

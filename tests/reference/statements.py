@@ -78,9 +78,9 @@ def statement_row(
 
 def _to_payee(row: Row, statement: Statement, first: bool) -> bool:
     """Tell whether a posting of the scope belongs to the statement's payee; one that names nobody belongs to the first."""
-    if row.get("payee_id") is None:
-        return first
-    return row.get("payee_kind") in {None, statement.payee[0]} and row["payee_id"] == statement.payee[1]
+    if row.get("payee_kind") not in {None, statement.payee[0]}:
+        return False
+    return first if row.get("payee_id") is None else row["payee_id"] == statement.payee[1]
 
 
 def verified(entry: Entry) -> bool:

@@ -1,106 +1,167 @@
 """Stock in the channel: units on hand, lots first in first out (semantics, 10)."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from tests.reference.facts import Row, World, day, occurred
-from tests.reference.numbers import ZERO, number, total
+from tests.reference.facts import RETURNS, Row, World, day, occurred, text
+from tests.reference.numbers import ZERO, number, round6, total
 
 
-def movements(world: World, partner: str, product: str) -> Iterator[tuple[date, Fraction, Row]]:
+def place_key(line: Row) -> tuple[date, bytes]:
+    """Order lines by date and id."""
+    return occurred(line), str(line["line_id"]).encode()
+
+
+@dataclass(frozen=True)
+class Move:
+    """A line that moves the stock of a partner and product: `change` units, by buying (incoming) or by selling."""
+
+    line: Row
+    incoming: bool
+    change: Fraction
+
+    @property
+    def on(self) -> date:
+        """The line's own date."""
+        return occurred(self.line)
+
+    @property
+    def opens_lot(self) -> bool:
+        """Whether the line buys units that are a lot of their own."""
+        return self.incoming and self.change > 0 and self.line["kind"] not in RETURNS
+
+
+def movements(world: World, partner: str, product: str) -> list[Move]:
     """Every line that moves the stock: up where the partner buys, down where it sells."""
+    found = []
     for line in world.lines.values():
         if line.get("product_id") != product:
             continue
         quantity = number(line["quantity"])
-        if line["kind"] in {"purchase", "purchase_return"} and line.get("partner_id") == partner:
-            yield occurred(line), quantity, line
-        if line["kind"] in {"sale", "return"}:
-            if line.get("buyer_id") == partner:
-                yield occurred(line), quantity, line
-            if line.get("partner_id") == partner:
-                yield occurred(line), -quantity, line
+        sold = line["kind"] in {"sale", "return"}
+        buyer = line.get("buyer_id") if sold else line.get("partner_id")
+        if line["kind"] in {"sale", "return", "purchase", "purchase_return"} and buyer == partner:
+            found.append(Move(line, True, quantity))
+        if sold and line.get("partner_id") == partner:
+            found.append(Move(line, False, -quantity))
+    return found
 
 
-def counts(world: World, partner: str, product: str) -> list[tuple[date, Fraction, Row]]:
-    """Every count of the stock, at the start of its day: the rows of the stock table and the lines of kind stock_count."""
-    found = [
-        (on, number(row["quantity"]), row)
-        for row in world.rows("stock")
-        if row["partner_id"] == partner and row["product_id"] == product and (on := day(row, "on")) is not None
-    ]
-    found += [
-        (occurred(line), number(line["quantity"]), line)
-        for line in world.lines.values()
-        if line["kind"] == "stock_count" and line.get("partner_id") == partner and line.get("product_id") == product
-    ]
-    return sorted(found, key=lambda count: count[0])
+@dataclass(frozen=True)
+class Count:
+    """What was counted at the start of a day; paid ÷ per is the unit cost, where it is known. Lines have a currency."""
+
+    on: date
+    quantity: Fraction
+    paid: Fraction | None
+    per: Fraction
+    currency: str | None
+
+
+def counts(world: World, partner: str, product: str) -> list[Count]:
+    """The counts that hold, one a day: rows of the stock table and lines of kind stock_count; the line, then the later one."""
+    found: dict[date, Count] = {}
+    for row in world.rows("stock"):
+        on = day(row, "on")
+        assert on is not None
+        if (row["partner_id"], row["product_id"]) == (partner, product) and on <= world.as_of:
+            cost = row.get("unit_cost")
+            found[on] = Count(on, number(row["quantity"]), None if cost is None else number(cost), Fraction(1), None)
+    for line in sorted(world.lines.values(), key=place_key):
+        if line["kind"] == "stock_count" and (line.get("partner_id"), line.get("product_id")) == (partner, product):
+            quantity, cost = number(line["quantity"]), line.get("cost")
+            paid = number(cost) if cost is not None and quantity > 0 else None
+            found[occurred(line)] = Count(occurred(line), quantity, paid, quantity, text(line, "currency"))
+    return [found[on] for on in sorted(found)]
+
+
+def holding(counted: Sequence[Count], on: date) -> Count | None:
+    """The count that holds on a day."""
+    return next((count for count in reversed(counted) if count.on <= on), None)
 
 
 def on_hand(world: World, partner: str, product: str, start_of: date) -> Fraction:
     """Units on hand at the start of a day: the last count, and every movement from its day to before this one."""
-    counted = [count for count in counts(world, partner, product) if count[0] <= start_of]
-    since, quantity = (counted[-1][0], counted[-1][1]) if counted else (date.min, ZERO)
-    moved = [units for on, units, _ in movements(world, partner, product) if since <= on < start_of]
-    return quantity + total(moved)
+    count = holding(counts(world, partner, product), start_of)
+    since, quantity = (date.min, ZERO) if count is None else (count.on, count.quantity)
+    return quantity + total(move.change for move in movements(world, partner, product) if since <= move.on < start_of)
 
 
 @dataclass(frozen=True)
 class Lot:
-    """Units bought together; `line` is null for the opening row of the stock table."""
+    """Units bought together for paid ÷ per each; `line` is null for a count that opened the lots."""
 
+    on: date
     quantity: Fraction
-    unit_cost: Fraction
+    paid: Fraction
+    per: Fraction
+    currency: str | None
     line: Row | None
 
-
-def lots_of(world: World, partner: str, product: str) -> list[Lot]:
-    """The opening row and the purchases after it, in order of date and id."""
-    rows = [row for row in world.rows("stock") if row["partner_id"] == partner and row["product_id"] == product]
-    opening = min(rows, key=lambda row: day(row, "on") or date.min, default=None)
-    since = date.min if opening is None else day(opening, "on") or date.min
-    lots = []
-    if opening is not None and opening.get("unit_cost") is not None:
-        lots.append(Lot(number(opening["quantity"]), number(opening["unit_cost"]), None))
-    bought = [
-        line
-        for on, units, line in movements(world, partner, product)
-        if on >= since and units > 0 and _buys(line, partner)
-    ]
-    for line in sorted(bought, key=lambda line: (occurred(line), str(line["line_id"]).encode())):
-        paid = line["cost"] if line.get("cost") is not None and line["kind"] == "purchase" else line["amount"]
-        lots.append(Lot(number(line["quantity"]), number(paid) / number(line["quantity"]), line))
-    return lots
+    def costs(self, units: Fraction, rate: Fraction) -> Fraction:
+        """What some of its units cost at an exchange rate."""
+        paid = self.paid if rate == 1 else round6(self.paid * rate)
+        return round6(paid * units / self.per)
 
 
-def _buys(line: Row, partner: str) -> bool:
-    return line["kind"] == "purchase" or (line["kind"] == "sale" and line.get("buyer_id") == partner)
+def opening(counted: Sequence[Count]) -> Count | None:
+    """The first count with a unit cost: it opens the lots, older purchases are gone."""
+    return next((count for count in counted if count.paid is not None), None)
 
 
-def consumed(lots: list[Lot], before: Fraction, after: Fraction) -> Iterator[tuple[Fraction, Lot]]:
-    """Give units of each lot between two running quantities sold; what lies beyond all lots comes from the last."""
-    sign, low, high = (1, before, after) if after >= before else (-1, after, before)
-    start = ZERO
-    for at, lot in enumerate(lots):
-        end = start + lot.quantity
-        if at == len(lots) - 1:
-            end = max(end, high)
-        taken = max(ZERO, min(high, end) - max(low, start))
-        if taken:
-            yield sign * taken, lot
-        start = end
-
-
-def left_on(world: World, partner: str, product: str, effective: date) -> list[tuple[Fraction, Lot]]:
-    """Give what is left of each lot at the start of a day: the newest stay, up to the units on hand."""
-    remaining = max(on_hand(world, partner, product, effective), ZERO)
+def lots_of(world: World, partner: str, product: str, *, opened: bool, before: date = date.max) -> list[Lot]:
+    """The lots from before a day, the opening one first, less what went back by then; opened: those since the opening count."""
+    counted = counts(world, partner, product)
+    first = opening(counted)
     found = []
-    for lot in reversed(lots_of(world, partner, product)):
-        if lot.line is not None and occurred(lot.line) >= effective:
-            continue
-        taken = min(remaining, lot.quantity)
-        remaining -= taken
-        found.append((taken, lot))
+    if opened and first is not None and first.paid is not None and first.on <= before:
+        found.append(Lot(first.on, first.quantity, first.paid, first.per, first.currency, None))
+    moves = movements(world, partner, product)
+    for move in sorted(moves, key=lambda move: place_key(move.line)):
+        since = first is not None and move.on >= first.on
+        if move.opens_lot and move.on < before and since == opened:
+            back = total(
+                other.change
+                for other in moves
+                if undone_by(world, moves, other) is move and other.on < before and other.change < 0
+            )
+            cost = move.line.get("cost") if move.line["kind"] == "purchase" else None
+            paid = number(move.line["amount"] if cost is None else cost)
+            found.append(Lot(move.on, move.change + back, paid, move.change, text(move.line, "currency"), move.line))
+    return [lot for lot in found if lot.quantity > 0]
+
+
+def undone_by(world: World, moves: Sequence[Move], move: Move) -> Move | None:
+    """The movement that a return undoes: that of the line it names, of the same partner, product and direction."""
+    original = text(move.line, "original_line_id")
+    if move.line["kind"] not in RETURNS or original is None:
+        return None
+    same = (each for each in moves if each.line["line_id"] == original and each.incoming == move.incoming)
+    return next((each for each in same if each.line["kind"] not in RETURNS), None)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Units that are left of a lot on a day; `lot` is null for those that no purchase covers, counted on `since`."""
+
+    units: Fraction
+    lot: Lot | None
+    since: date | None
+
+
+def left_on(world: World, partner: str, product: str, effective: date) -> list[Left]:
+    """Give what is left of each lot at the start of a day: the newest stay, up to the units on hand."""
+    counted = counts(world, partner, product)
+    first, count = opening(counted), holding(counted, effective)
+    opened = first is not None and first.on <= effective
+    bought = [lot for lot in lots_of(world, partner, product, opened=opened, before=effective) if lot.line is not None]
+    remaining = on_hand(world, partner, product, effective)
+    found = []
+    for lot in reversed(bought):
+        found.append(Left(max(min(remaining, lot.quantity), ZERO), lot, lot.on))
+        remaining -= lot.quantity
+    if opened or remaining > 0:
+        found.append(Left(max(remaining, ZERO), None, None if count is None else count.on))
     return found[::-1]

@@ -49,7 +49,7 @@ def _periods(world: World, program: Program, terms: Terms, row: Input, worked: S
 
 def _payee(world: World, terms: Terms, row: Input, period: Period) -> tuple[str, str]:
     kind = "person" if terms.earner == "rep" else "partner"
-    if terms.paid_to == "earner":
+    if terms.paid_to == "earner" or terms.earner == "group":
         return kind, row.earner
     on = fact_date(terms, period.from_ or world.as_of, period, row)
     partner = world.row_on("partners", row.earner, on)

@@ -24,6 +24,7 @@ from headrace.engine.chain import (
     scope_text,
     unworked,
 )
+from headrace.engine.facts import enrolments, facts_as_of
 from headrace.engine.findings import Finding
 from headrace.engine.period import Period
 from headrace.engine.schema import SUM
@@ -198,17 +199,27 @@ def _add_unworked(desk: Desk, accounts: Sequence[Account], promised: set[int]) -
 
 
 def _payee_alone(desk: Desk, edition: Edition, earner: str, period: Period) -> int:
-    """Give the payee of a statement without lines."""
+    """Give the payee of a statement without lines; a group has no seller then, and is paid itself."""
     number = desk.ids[earner]
     own = number + len(desk.ids) if edition.terms.earner == "rep" else number
-    if edition.terms.paid_to == "earner":
+    if edition.terms.paid_to == "earner" or edition.terms.earner == "group":
         return own
     column = "group_no" if edition.terms.paid_to == "group_head" else "parent_no"
-    on = day_number(period.from_ or desk.as_of)
+    on = _fact_day(edition, earner, period, desk.as_of)
     rows = desk.session.rows(
         f"SELECT {column} FROM partner_rows WHERE id = {text(earner)} AND since <= {on} AND until > {on} AND {column} IS NOT NULL"
     )
     return int(str(rows[0][0])) if rows else own
+
+
+def _fact_day(edition: Edition, earner: str, period: Period, as_of: date) -> int:
+    """Give the day on which an earner's facts are read where it has no lines: as if one stood on the period's first day."""
+    start = day_number(period.from_ or as_of)
+    way = facts_as_of(edition)
+    if way == "period_end" and period.until is not None:
+        return day_number(period.until) - 1
+    enrolment = enrolments(edition).get(earner)
+    return enrolment.since if way == "enrolment" and enrolment is not None else start
 
 
 def _scope_number(desk: Desk, edition: Edition, words: Mapping[str, str], period: int) -> int | None:
@@ -233,10 +244,10 @@ def put_program_limits(desk: Desk, programs: Sequence[int]) -> bool:
     rows: list[dict[str, object]] = []
     for number in programs:
         program = desk.book.programs[number]
-        limits = [desk.book.editions[each].terms.limits.payout.program for each in program.editions]
-        if limits[-1] is not None:
+        limit = desk.book.in_force(program, desk.as_of).terms.limits.payout.program
+        if limit is not None:
             settled = sum((Decimal(str(row["amount"])) for row in _fixed_rows(desk, program.id)), Decimal(0))
-            rows.append({"program": number, "remaining": limits[-1] - settled})
+            rows.append({"program": number, "remaining": limit - settled})
     desk.put("program_limits", rows, [("program", pa.int32()), ("remaining", SUM)])
     settled_rows = (
         _settled_before(desk, {int(str(row["program"])) for row in rows}) if rows and desk.fixed is not None else []
@@ -314,7 +325,7 @@ def put_posted(desk: Desk, posted: pa.Table | None) -> tuple[Finding, ...]:
             payee = {"payee_kind": "person" if person else "partner", "payee_id": names[number]}
             program, words = account.terms.program, account.words
             amounts = list(to_payees.matching(program, {**words, **payee}, account.period))
-            to_any = list(to_scopes.matching(program, words, account.period))
+            to_any = list(to_scopes.matching(program, {**words, "payee_kind": payee["payee_kind"]}, account.period))
             if to_any and account.s in seen:
                 findings.append(_ambiguous(account))
             elif to_any:

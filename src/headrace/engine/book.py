@@ -105,6 +105,12 @@ class Book:
         """Every word that some scope uses."""
         return tuple(sorted({word for shape in self.shapes for word in shape.per}))
 
+    def in_force(self, program: Program, day: date) -> Edition:
+        """Give the version that governs a day, else the last that did before, else the first one."""
+        editions = [self.editions[number] for number in program.editions]
+        begun = [each for each in editions if each.since < each.until and each.since <= day_number(day)]
+        return max(begun, key=lambda each: each.since, default=editions[0])
+
     def decimals(self, program: int) -> int:
         """Give how many decimals the amounts of a program keep."""
         terms = self.editions[self.programs[program].editions[-1]].terms

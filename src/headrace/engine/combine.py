@@ -91,21 +91,25 @@ def _put_ranks(
 
 
 def take_exclusively(session: Session, groups: Groups, source: str) -> str:
-    """Give lines that several exclusive programs qualify for to the first; gives the relation with that reason."""
+    """Give lines that an exclusive program qualifies for to the first that does; gives the relation with that reason.
+
+    In later ones of the group a line that was taken neither earns nor measures.
+    """
     exclusive = groups.with_rule("exclusive")
     if not exclusive:
         return source
     _put_ranks(session, "exclusive_programs", exclusive, groups.rules, "exclusive")
+    first = "min(g.turn) FILTER (WHERE p.reason IS NULL)"
     session.table(
         "takers",
-        f"SELECT p.n, g.team, min(g.turn) AS turn FROM {source} p JOIN exclusive_programs g ON g.program = p.program "
-        "WHERE p.reason IS NULL GROUP BY p.n, g.team HAVING count(*) > 1",
+        f"SELECT p.n, g.team, {first} AS turn FROM {source} p JOIN exclusive_programs g ON g.program = p.program "
+        f"WHERE p.reason IS NULL OR p.measures GROUP BY p.n, g.team HAVING {first} < max(g.turn)",
     )
     session.table(
         "after_exclusive",
         f"SELECT p.* REPLACE (CASE WHEN w.program IS NOT NULL AND p.reason IS NULL THEN {TAKEN} + w.program ELSE "
         f"p.reason END AS reason, "
-        f"p.measures AND (w.program IS NULL OR p.reason IS NOT NULL) AS measures) FROM {source} p "
+        f"p.measures AND w.program IS NULL AS measures) FROM {source} p "
         "LEFT JOIN exclusive_programs g ON g.program = p.program AND g.follows "
         "LEFT JOIN takers t ON t.n = p.n AND t.team = g.team AND t.turn < g.turn "
         "LEFT JOIN exclusive_programs w ON w.team = t.team AND w.turn = t.turn",
