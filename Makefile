@@ -32,11 +32,11 @@ types: setup
 imports: setup
 	$(RUN)/lint-imports
 
-test: setup ## what CI runs; needs nothing installed by hand
-	$(RUN)/pytest -m "not soak and not spark" -n 2
+test: setup ## what CI runs; needs nothing installed by hand. One worker runs all that is on Spark, where Java is
+	$(RUN)/pytest -m "not soak" -n 2 --dist loadgroup
 
-soak: setup ## the long ones, and those on Spark
-	$(RUN)/pytest -m "soak or spark"
+soak: setup ## the long ones
+	$(RUN)/pytest -m soak
 
 check: lint types imports test
 

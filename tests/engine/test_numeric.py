@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from headrace.engine import numeric
 from headrace.engine.numeric import dec, minor_unit, money, round_half_away
 from headrace.engine.spark_numeric import to_spark
+from headrace.engine.spark_start import PINNED
 
 D = Decimal
 CONNECTION = duckdb.connect()
@@ -252,8 +253,7 @@ def test_null_stays_null(hole: Callable[[str], str]) -> None:
 
 
 @pytest.mark.spark
-def test_spark_gives_the_same_digits_and_refuses_what_does_not_fit() -> None:
-    pyspark = pytest.importorskip("pyspark.sql")
+def test_spark_gives_the_same_digits_and_refuses_what_does_not_fit(spark: Any) -> None:
     literal = [[dec(D(value), 28, 6) for value in case[:3]] for case in SHARES]
     wanted = [D(case[3]) for case in SHARES]
     fragments = [share_of(values) for values in literal]
@@ -267,12 +267,11 @@ def test_spark_gives_the_same_digits_and_refuses_what_does_not_fit() -> None:
     ]
     wanted += [D("-1.01"), D("9999999989999999999999999.999000000001"), D("-999999999999999998000000.000000000001")]
     wanted += [D("-0.000001"), D("-0.000000000002"), D("999999999999999999.999999999999")]
-    session = pyspark.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-    try:
-        statement = "SELECT " + ", ".join(f"{fragment} AS c{place}" for place, fragment in enumerate(fragments))
-        row = session.sql(to_spark(statement)).collect()[0]
-        assert list(row) == wanted
-        with pytest.raises(Exception, match=r"NUMERIC_VALUE_OUT_OF_RANGE|ARITHMETIC_OVERFLOW"):
-            session.sql(to_spark(f"SELECT {share_of([dec(10**21, 28, 6)] * 3)} AS x")).collect()
-    finally:
-        session.stop()
+    session = spark.newSession()
+    for key, value in PINNED.items():
+        session.conf.set(key, value)
+    statement = "SELECT " + ", ".join(f"{fragment} AS c{place}" for place, fragment in enumerate(fragments))
+    row = session.sql(to_spark(statement)).collect()[0]
+    assert list(row) == wanted
+    with pytest.raises(Exception, match=r"NUMERIC_VALUE_OUT_OF_RANGE|ARITHMETIC_OVERFLOW"):
+        session.sql(to_spark(f"SELECT {share_of([dec(10**21, 28, 6)] * 3)} AS x")).collect()

@@ -16,7 +16,7 @@ from tests.reference.engine import FIXED
 
 @contextmanager
 def small_spark() -> Iterator[Any]:
-    """Start Spark for little data: no code is generated, and no more tasks than one each."""
+    """Start Spark for little data: no code is generated, Java compiles only once, and every stage is one task."""
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[2]")
@@ -26,7 +26,11 @@ def small_spark() -> Iterator[Any]:
         "spark.log.level": "ERROR",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": "1536m",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.buffer.pageSize": "1m",
         "spark.default.parallelism": "1",
+        "spark.sql.shuffle.partitions": "1",
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }.items():

@@ -3,19 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from headrace.bench.lines import Size, generate
 from headrace.bench.programs import twenty
 from headrace.engine.findings import Refusal
+from headrace.engine.numeric import share, share_scaled
 from headrace.engine.run import Request, calculate
 from headrace.engine.spark_session import OnSpark
 from tests.reference.cases import Case
-from tests.spark.both import awards_apart, difference, request_of, small_spark
+from tests.spark.both import awards_apart, difference, request_of
 from tests.spark.cluster import SECONDS_MAX, two_workers
 from tests.test_cases import CASES
 
@@ -28,7 +27,9 @@ CHOSEN = (
 # Each line: an expression that the engines write differently. `t` holds one row of awkward values.
 EXPRESSIONS = (
     "7 // 2", "-7 // 2", "7 // -2", "CAST(-7 AS HUGEINT) // 2", "a // b", "-a // b", "a // (b - b + 3)", "a % b",
-    "(a * CAST(10000000 AS HUGEINT)) // CAST(1 AS HUGEINT)",
+    *(f"(a * {by}) // CAST('{divisor}' AS HUGEINT)" for by in (10**7, -(10**7)) for divisor in (1, -7, 10**19 - 1, 10**19)),
+    share("money", "b", "3"), share(share("money", "b", "3"), "b", "-7"), share("money", "b", "(b - b)"),
+    share_scaled("a", "10000000", "3"), share_scaled("-a", "10000000", "2"),
     "d - DATE '1970-01-01'", "strlen(odd)", "CAST(to_json(odd) AS VARCHAR)", "CAST(to_json(nothing) AS VARCHAR)",
     "CAST('0x' || rpad(substr(hex(id), 1), 8, '0') AS BIGINT)",
     "CAST('0x' || rpad(substr(hex(long_id), 1), 22, '0') AS HUGEINT)",
@@ -42,12 +43,6 @@ EXPRESSIONS = (
 AWKWARD = """SELECT CAST('123456789012345678901234567890' AS HUGEINT) AS a, CAST('-1000000007' AS HUGEINT) AS b,
     DATE '0001-01-01' AS d, 'a"b\\c' || chr(10) || chr(1) || 'é€' AS odd, CAST(NULL AS VARCHAR) AS nothing, 'L7' AS id,
     'Zürich-77' AS long_id, 'L7' || chr(10) AS broken, 'a\\bc' AS slash, CAST('-0.000001' AS DECIMAL(18, 6)) AS money"""
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[Any]:
-    with small_spark() as session:
-        yield session
 
 
 @pytest.mark.spark

@@ -97,6 +97,7 @@ def run_exact(session: Session) -> None:
         "exact_lines",
         f"SELECT r.*, {after} AS exact_after, {before} AS exact_before FROM running_shares r "
         "JOIN entitled c ON c.s = r.s AND c.payee_no = r.payee_no LEFT JOIN lifts f ON f.s = r.s AND f.payee_no = r.payee_no",
+        reread=True,
     )
 
 

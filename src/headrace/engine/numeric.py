@@ -161,7 +161,7 @@ def share_scaled(total: str, part: str, whole: str) -> str:
 
     Any signs. |total × part| + |whole| must stay below 2^127; past that the statement stops.
     """
-    return _share_of(*(f"CAST({value} AS HUGEINT)" for value in (total, part, whole)))
+    return whole_share(*(f"CAST({value} AS HUGEINT)" for value in (total, part, whole)))
 
 
 def share(total: str, part: str, whole: str, scale: int = 6) -> str:
@@ -169,7 +169,7 @@ def share(total: str, part: str, whole: str, scale: int = 6) -> str:
 
     total has at most `scale` decimals, part and whole at most six. Null where whole is 0: the caller says what that means.
     """
-    return unscaled(_share_of(scaled(total, scale), scaled(part), scaled(whole)), scale)
+    return unscaled(whole_share(scaled(total, scale), scaled(part), scaled(whole)), scale)
 
 
 def share_fits(total: str, part: str, whole: str) -> str:
@@ -178,7 +178,7 @@ def share_fits(total: str, part: str, whole: str) -> str:
     return f"(ABS({scaled(part)}) <= 1 OR ABS({scaled(total)}) <= {room} // ABS({scaled(part)}))"
 
 
-def _share_of(total: str, part: str, whole: str) -> str:
+def whole_share(total: str, part: str, whole: str) -> str:
     """Write the division of `share_scaled` over arguments that are HUGEINT already."""
     product = f"({total} * {part})"
     divisor = f"NULLIF({whole}, 0)"

@@ -78,7 +78,7 @@ def price(session: Session, needs: Needs) -> None:
     `finals` has one row per scope and ladder: the step that the scope's measure reached on it.
     """
     source = clip_tables(session, needs, take_free(session, needs))
-    session.view("priced_lines", f"SELECT * FROM {source}")
+    session.view("priced_lines", f"SELECT * FROM {source}", reread=source != "measured")
     session.table(
         "finals",
         "SELECT c.s, c.card, c.base, c.units, w.total, r.* FROM (SELECT s, ladder, max(card) AS card, "
@@ -91,6 +91,7 @@ def price(session: Session, needs: Needs) -> None:
         "SELECT l.*, r.step, r.position, r.pays, r.rate, r.per_unit, r.first, r.first_open, r.down_to, r.down_by, r.margin_to, "
         f"l.mode = {INCREMENTAL} AND l.m <> 0 AND NOT (l.before >= r.low AND l.before <= r.high) AS crosses "
         f"FROM priced_lines l JOIN ladders r ON r.ladder = l.ladder AND {on_step('l.after', 'r')}",
+        reread=True,
     )
     session.table("crossings", _crossings(needs))
     session.table("shares", _shares(needs))

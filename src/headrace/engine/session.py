@@ -64,8 +64,11 @@ class Session:
         finally:
             self._con.execute("SET preserve_insertion_order = false")
 
-    def view(self, name: str, select: str) -> None:
-        """Name a query; it runs wherever the name is used."""
+    def view(self, name: str, select: str, *, reread: bool = False) -> None:
+        """Name a query; it runs wherever the name is used. reread: it costs much and is read by several statements.
+
+        Here nothing follows from `reread`: the planner of DuckDB takes from a view only what a statement asks of it.
+        """
         self._run(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
 
     def put(self, name: str, rows: pa.Table) -> None:

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 
 from headrace.engine.findings import Refusal
-from headrace.engine.spark_numeric import spark_node
+from headrace.engine.spark_numeric import is_share, rewritten, spark_node
 
 # Gives the columns of a relation by its name, in their order.
 type ColumnsOf = Callable[[str], Sequence[str]]
@@ -52,12 +52,7 @@ def carry(query: exp.Expr, columns_of: ColumnsOf) -> str:
             raise Refusal("spark_cannot", f"The plan uses {_named(node)}, which cannot run on Spark yet; use DuckDB.")
     own = query.copy()
     _replace_stars(own, columns_of)
-    # Innermost first: what takes the place of a construct holds parts that have been carried already.
-    for node in reversed(list(own.walk())):
-        made = _node(node)
-        if made is not node:
-            node.replace(made)
-    return own.sql(dialect="spark")
+    return rewritten(own, _node).sql(dialect="spark")
 
 
 def output_columns(query: exp.Expr, columns_of: ColumnsOf) -> list[str]:
@@ -152,7 +147,7 @@ def _node(node: exp.Expr) -> exp.Expr:  # noqa: PLR0911 (one arm a rule)
     if isinstance(node, exp.Window) and isinstance(node.this, exp.RowNumber) and not node.args.get("order"):
         order = exp.Order(expressions=[exp.Ordered(this=exp.Null(), nulls_first=True)])
         return exp.Window(this=node.this, partition_by=node.args.get("partition_by"), order=order)
-    if isinstance(node, exp.Anonymous):
+    if isinstance(node, exp.Anonymous) and not is_share(node):
         return _function(node)
     if isinstance(node, exp.Cast) and (digits := _hexadecimal(node.this)) is not None:
         return spark_node(exp.cast(_from_hexadecimal(digits), node.to))

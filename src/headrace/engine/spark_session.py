@@ -2,7 +2,7 @@
 
 Where a statement runs follows from what it reads: files of lines and whatever was made from them are on Spark; tables that were
 put, and whatever was made from those alone, stay here and are handed to Spark when a statement there first reads them. A table on
-Spark is made when it is first read, and only once.
+Spark is made at once and cut off from the statements before it, so that what Spark plans stays as small as one statement.
 """
 
 import re
@@ -40,7 +40,7 @@ class OnSpark(Session):
         self._spark, self._mine = open_spark(memory_bytes_max=memory_bytes_max, threads=threads, temp_dir=temp_dir)
         self._far: dict[str, frozenset[str]] = {}  # what is on Spark → for a view, what it reads
         self._columns: dict[str, list[str]] = {}  # of what is on Spark
-        self._views: dict[str, str] = {}  # on Spark: their queries
+        self._views: dict[str, tuple[str, bool]] = {}  # on Spark: their queries, and whether their rows are kept
         self._turns: dict[str, int] = {}  # in which turn each relation on Spark was made
         self._turn = 0
         self._near_views: set[str] = set()
@@ -67,8 +67,8 @@ class OnSpark(Session):
         with _faults_named():
             self._keep(name, self._frame(tree))
 
-    def view(self, name: str, select: str) -> None:
-        """Name a query; it runs wherever the name is used."""
+    def view(self, name: str, select: str, *, reread: bool = False) -> None:
+        """Name a query. reread: its rows are worth keeping; on Spark they are."""
         tree = read(select)
         if self._stays(tree):
             super().view(name, select)
@@ -78,9 +78,9 @@ class OnSpark(Session):
         with _faults_named():
             opened = self._opened(tree)
             query = self._carried(opened)
-            self._spark.sql(query).createOrReplaceTempView(name)
+            self._name_view(name, query, reread)
         self._is_far(name, relations(opened))
-        self._views[name] = query
+        self._views[name] = query, reread
 
     def put(self, name: str, rows: pa.Table) -> None:
         """Make a table from Arrow."""
@@ -150,9 +150,13 @@ class OnSpark(Session):
         self._handed.discard(name)
 
     def _keep(self, name: str, frame: "DataFrame") -> None:
-        """Name a table on Spark: made once, cut off from the statements before it."""
-        frame.localCheckpoint(eager=False).createOrReplaceTempView(name)
+        """Make a table on Spark, cut off from the statements before it."""
+        frame.localCheckpoint().createOrReplaceTempView(name)
         self._is_far(name, frozenset())
+
+    def _name_view(self, name: str, query: str, reread: bool) -> None:
+        frame = self._spark.sql(query)
+        (frame.localCheckpoint() if reread else frame).createOrReplaceTempView(name)
 
     def _frame(self, tree: exp.Expr) -> "DataFrame":
         return self._spark.sql(self._carried(tree))
@@ -210,7 +214,7 @@ class OnSpark(Session):
             self._bring(self._far[each])
             newest = max((self._turns[read] for read in self._far[each]), default=0)
             if newest > self._turns[each]:
-                self._spark.sql(self._views[each]).createOrReplaceTempView(each)
+                self._name_view(each, *self._views[each])
                 self._made(each)
 
     def _made(self, name: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MASTER = "HEADRACE_SPARK_MASTER"
 _HEAP_MIN = 1 << 30
+_PARTITIONS = "spark.sql.shuffle.partitions"  # two a core, unless the cluster's own settings say otherwise
 
 # A number that leaves its type stops the statement (ansi); no digit after the point is cut to make room before it
 # (allowPrecisionLoss, retainFractionDigits); `${…}` in a text is text; dates are proleptic Gregorian as in DuckDB.
@@ -60,7 +61,8 @@ def open_spark(
     session = spark.newSession()
     for key, value in PINNED.items():
         session.conf.set(key, value)
-    session.conf.set("spark.sql.shuffle.partitions", str(2 * spark.sparkContext.defaultParallelism))
+    if not spark.sparkContext.getConf().contains(_PARTITIONS):
+        session.conf.set(_PARTITIONS, str(2 * spark.sparkContext.defaultParallelism))
     return session, running is None
 
 

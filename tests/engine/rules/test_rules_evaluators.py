@@ -1,6 +1,7 @@
 """One tree, two evaluators: what DuckDB, Spark and plain Python say of every rule and record is the same."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import duckdb
 import pytest
@@ -174,24 +175,14 @@ def test_spark_and_python_decide_every_record_alike(spark_records: object, drawn
 
 
 @pytest.fixture(scope="module")
-def spark_records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def spark_records(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> object:
     import pyarrow.parquet
-    from pyspark.sql import SparkSession
 
     path = tmp_path_factory.mktemp("records") / "records.parquet"
     table = as_table(RECORDS)
     pyarrow.parquet.write_table(table, path)
-    session = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED")
-        .getOrCreate()
-    )
-    try:
-        frame = session.read.parquet(str(path))
-        frame.createOrReplaceTempView("records")
-        yield frame
-    finally:
-        session.stop()
+    session = spark.newSession()
+    session.conf.set("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED")
+    frame = session.read.parquet(str(path))
+    frame.createOrReplaceTempView("records")
+    return frame
