@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, event, given, settings
 
 from headrace.engine.terms import Terms
 from tests.reference.engine import run_engine
-from tests.reference.made_lines import AS_OF, Facts, facts
-from tests.reference.made_programs import programs
+from tests.reference.made_lines import AS_OF, Facts, facts, stocked_facts
+from tests.reference.made_programs import programs, stock_programs
 from tests.reference.run import Outcome, calculate
 
 COMPARE = settings(
     deadline=None,
-    max_examples=20,
+    max_examples=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 KEY = ("program", "payee_kind", "payee_id", "scope", "from", "line_id")
@@ -77,10 +77,23 @@ def test_the_engine_gives_what_the_reference_gives(made: list[list[Terms]], chan
     compare(made, channel)
 
 
+@given(made=stock_programs(), channel=stocked_facts())
+@settings(COMPARE, max_examples=10)
+def test_the_engine_reads_stock_as_the_reference_does(made: list[list[Terms]], channel: Facts) -> None:
+    compare(made, channel)
+
+
 @pytest.mark.soak
-@given(made=programs(30), channel=facts())
-@settings(COMPARE, max_examples=1000)
+@given(made=programs(12), channel=facts())
+@settings(COMPARE, max_examples=500)
 def test_the_engine_gives_what_the_reference_gives_at_length(made: list[list[Terms]], channel: Facts) -> None:
+    compare(made, channel)
+
+
+@pytest.mark.soak
+@given(made=stock_programs(), channel=stocked_facts())
+@settings(COMPARE, max_examples=300)
+def test_the_engine_reads_stock_as_the_reference_does_at_length(made: list[list[Terms]], channel: Facts) -> None:
     compare(made, channel)
 
 

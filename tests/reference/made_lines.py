@@ -93,6 +93,32 @@ def _names(draw: st.DrawFn) -> Row:
 
 
 @st.composite
+def stocked_facts(draw: st.DrawFn, lines_max: int = 30) -> Facts:
+    """A channel of two partners who buy, sell, return and count one product, with hardly a gap: what moves stock."""
+    made = draw(facts(lines_max))
+    for line in made.lines:
+        seller = draw(mostly("P1", "P2"))
+        line |= {
+            "kind": draw(STOCKED),
+            "stage": "sell_through",
+            "internal": None,
+            "partner_id": seller,
+            "buyer_id": draw(mostly(None, "P2" if seller == "P1" else "P1")),
+            "product_id": draw(mostly("A", "A", "B")),
+            "currency": draw(mostly("USD", "USD", "USD", "EUR")),
+        }
+        back = str(line["kind"]) in {"return", "purchase_return"}
+        quantity, amount = line["quantity"], line["amount"]
+        assert isinstance(quantity, Decimal)
+        assert isinstance(amount, Decimal)
+        line |= {"quantity": -abs(quantity) if back else abs(quantity), "amount": -abs(amount) if back else abs(amount)}
+        named = draw(mostly(None, *(each["line_id"] for each in made.lines)))
+        line["original_line_id"] = named if back else None
+    references = made.references | {"stock": draw(st.lists(_counted(), min_size=1, max_size=6))}
+    return Facts(made.lines, references)
+
+
+@st.composite
 def facts(draw: st.DrawFn, lines_max: int = 40) -> Facts:
     """A channel with up to so many lines."""
     size = draw(st.integers(1, lines_max) | st.integers(3 * lines_max // 4, lines_max))

@@ -62,6 +62,49 @@ def programs(draw: st.DrawFn, count: int = 10) -> list[list[Terms]]:
     return made
 
 
+@st.composite
+def stock_programs(draw: st.DrawFn) -> list[list[Terms]]:
+    """Programs that read the stock in the channel: its cost, what is left of it on a day, what is provided for it."""
+    made = []
+    for at in range(draw(st.integers(1, 4))):
+        document: Document = {
+            "program": f"p{at}",
+            "currency": draw(picked("USD", "JPY")),
+            "measure": {
+                "of": "quantity",
+                "every": draw(picked("program", "month")),
+                "per": draw(picked(["earner"], ["product"], ["earner", "product"])),
+            },
+            "convert": {"age_days_max": draw(picked(366, 0))},
+        }
+        tier = {draw(picked("from", "above")): draw(picked(Decimal(0), Decimal(5)))}
+        tier |= draw(picked({"down_to": Decimal(4)}, {"margin_to": Decimal("0.3")}))
+        document["schedule"] = draw(
+            picked(
+                {"cost_basis": "fifo", "tiers": [tier]},
+                {"cost_basis": "fifo", "tiers": [tier | {"bonus": Decimal(7)}], "mode": "retroactive"},
+                {"price_change": {"effective": date(2026, 2, 15), "drop": Decimal("1.5")}},
+                {"price_change": {"effective": date(2026, 4, 1), "from": Decimal(9), "to": Decimal("8.333333")}},
+                {"tiers": [{"from": Decimal(0), "rate": Decimal("0.1")}]},
+            )
+        )
+        extras: Document = {
+            "accrue": {"basis": "sell_in"},
+            "earner": draw(picked("seller", "buyer")),
+            "limits": {"negative": draw(picked("zero", "pay")), "measure": {"max": Decimal(20)}},
+            "returns": "own_date",
+            "lines": "line.channel = 'web' or product.family = 'cable'",
+            "kinds": ["sale", "return", "purchase", "purchase_return"],
+        }
+        for key, value in extras.items():
+            if draw(rarely(3)):
+                document = _with_if_valid(document, {key: value}, key)
+        if document["schedule"].get("price_change"):
+            document["measure"] |= {"of": "on_hand"}
+        made.append([Terms.model_validate(document)])
+    return made
+
+
 def _with(terms: Terms, change: Document) -> Terms:
     return Terms.model_validate(terms.model_dump(by_alias=True, exclude_unset=True) | change)
 
@@ -103,7 +146,16 @@ def _amendment(draw: st.DrawFn, first: Document, number: int) -> Document:
     if "tiers" in schedule:
         factor = draw(picked(Decimal("0.5"), Decimal(2)))
         schedule["tiers"] = [_scaled(tier, factor) for tier in schedule["tiers"]]
-    return change | {"schedule": schedule}
+    change["schedule"] = schedule
+    if "inputs" in first and not _rated(schedule):
+        rows = [{key: value for key, value in row.items() if key != "rate"} for row in first["inputs"]]
+        change["inputs"] = [row for row in rows if set(row) - {"earner", "scope", "from", "until"}]
+    return change
+
+
+def _rated(schedule: Document) -> bool:
+    """Tell whether a governed rate has one that it can stand for."""
+    return any(entry.get("rate") for entry in (*schedule.get("tiers", ()), *schedule.get("table", ())))
 
 
 def _scaled(tier: Document, factor: Decimal) -> Document:
@@ -275,7 +327,7 @@ def _limits(draw: st.DrawFn, pricing: str, document: Document) -> Document:
 def _inputs(draw: st.DrawFn, document: Document) -> list[Document]:
     measure, schedule = document["measure"], document["schedule"]
     rows: list[Document] = []
-    rated = any(entry.get("rate") for entry in (*schedule.get("tiers", ()), *schedule.get("table", ())))
+    rated = _rated(schedule)
     entered = measure.get("growth", {}).get("baseline") == "entered"
     for earner in (*PARTNERS, "R1", "G1"):
         row: Document = {}
