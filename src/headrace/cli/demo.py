@@ -21,7 +21,7 @@ from headrace.cli.app import app
 from headrace.engine.findings import Finding, has_errors
 from headrace.engine.numeric import minor_unit
 from headrace.engine.terms import Terms, load_terms
-from headrace.intake.load import Request, intake
+from headrace.intake.load import Request, load_files
 from headrace.intake.profile import load_profile
 from headrace.intake.report import FileReport
 from headrace.intake.store import LakeStore
@@ -114,8 +114,9 @@ def _load(sample: Sample, lake: Lake) -> dict[str, list[FileReport]]:
         task = progress.add_task("loading sales files", total=len(sample.sales_files))
         for layout, into in reports.items():
             profile = load_profile(sample.profile(layout))
-            for path in sample.sales(layout):
-                into.extend(intake([path], profile, facts, request=request, out=sample.folder / "rejects").files)
+            sales, rejects = sample.sales(layout), sample.folder / "rejects"
+            for report in load_files(sales, profile, facts, request=request, out=rejects):
+                into.append(report)
                 progress.advance(task)
     return reports
 

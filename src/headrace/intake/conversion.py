@@ -21,6 +21,7 @@ LATEST_ON = dt.date(2100, 12, 31)
 
 # One pattern rather than a list: a list of two hundred words would be compared word by word, row by row.
 CURRENCY = "|".join(sorted(MINOR_UNITS))
+
 _EXACT = r"[+-]?0*([0-9]{1,12}([.][0-9]{0,6}0*)?|[.][0-9]{1,6}0*)"
 _NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _EXPONENT = r"[+-]?[0-9]{1,12}([.][0-9]{0,9})?[eE]([+]?0?[0-9]{1,2}|-0?[0-9])"
@@ -53,10 +54,25 @@ class DateStyle:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """Two SQL expressions over one text column: the typed value or null, and the code of what is wrong with a null one."""
+    """Two SQL expressions over one text column: the typed value or null, and the code of what is wrong with a null one.
 
-    value: str
+    The value is what was `read`, null where it lies outside the days `within` (first and last). Who can work out in two steps
+    takes these two, for the value names what was read twice.
+    """
+
+    read: str
     reason: str
+    within: tuple[str, str] | None = None
+
+    @property
+    def value(self) -> str:
+        """Give SQL for the typed value or null."""
+        return self.read if self.within is None else inside(self.read, self.within)
+
+
+def inside(date: str, within: tuple[str, str]) -> str:
+    """Give SQL for a date that is null where it lies outside some days."""
+    return f"CASE WHEN {date} BETWEEN {within[0]} AND {within[1]} THEN {date} END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +83,27 @@ class Styles:
     date: DateStyle = field(default_factory=DateStyle)
 
 
-def convert(column: str, stored: str, target: pa.DataType, styles: Styles) -> Conversion:
-    """Convert a column, stored as text or already typed, to a type of the engine's tables."""
+def convert(column: str, stored: str, target: pa.DataType, styles: Styles, *, trimmed: bool = False) -> Conversion:
+    """Convert a column, stored as text or already typed, to a type of the engine's tables; trimmed: it has no outer blanks."""
+    text = as_sql_text(column, stored) if trimmed else f"trim({as_sql_text(column, stored)})"
     if stored == PLAIN:
         styles = Styles(date=DateStyle(earliest=styles.date.earliest, latest=styles.date.latest))
     if target == LINE:
         if stored == SQL_DECIMAL:
             return Conversion(column, "'bad_number'")
-        return to_decimal(as_sql_text(column, stored), styles.number)
+        return to_decimal(text, styles.number)
     if target == pa.date32():
         if stored == "DATE":
-            low, high = _window(styles.date)
-            return Conversion(f"CASE WHEN {column} BETWEEN {low} AND {high} THEN {column} END", "'date_out_of_range'")
-        return to_date(as_sql_text(column, stored), styles.date)
+            return Conversion(column, "'date_out_of_range'", _window(styles.date))
+        return to_date(text, styles.date)
     if target == pa.bool_():
-        return Conversion(column, "'bad_boolean'") if stored == "BOOLEAN" else to_boolean(as_sql_text(column, stored))
+        return Conversion(column, "'bad_boolean'") if stored == "BOOLEAN" else to_boolean(text)
     return Conversion(as_sql_text(column, stored), "'bad_text'")
 
 
 def to_decimal(text: str, style: NumberStyle) -> Conversion:
-    """Read a number as decimal(18,6)."""
-    plain = _plain_number(f"trim({text})", style)
+    """Read a number, given as trimmed text, as decimal(18,6)."""
+    plain = _plain_number(text, style)
     inexact = (
         f"CASE WHEN regexp_full_match({plain}, {literal(_EXPONENT)})"
         f" AND TRY_CAST({plain} AS DECIMAL(38,18)) = TRY_CAST({plain} AS {SQL_DECIMAL}) THEN TRY_CAST({plain} AS"
@@ -136,19 +152,18 @@ def _escape(mark: str) -> str:
 
 
 def to_date(text: str, style: DateStyle) -> Conversion:
-    """Read a calendar date; a time of day behind it is dropped, the date counts as written."""
-    trimmed = f"trim({text})"
-    parsed, shape = _date_parser(trimmed, style)
-    low, high = _window(style)
+    """Read a calendar date, given as trimmed text; a time of day behind it is dropped, the date counts as written."""
+    parsed, shape = _date_parser(text, style)
+    cases = f"WHEN {shape} THEN {parsed}"
     if style.order != "ymd" or style.lenient_iso or style.format is not None:
         # Four digits first cannot be mistaken: an ISO date is taken in every order.
-        iso, iso_shape = _date_parser(trimmed, DateStyle())
-        parsed, shape = f"CASE WHEN {iso_shape} THEN {iso} ELSE {parsed} END", f"({iso_shape} OR {shape})"
-    value = f"CASE WHEN {shape} AND {parsed} BETWEEN {low} AND {high} THEN {parsed} END"
+        iso, iso_shape = _date_parser(text, DateStyle())
+        cases, shape = f"WHEN {iso_shape} THEN {iso} {cases}", f"({iso_shape} OR {shape})"
+    date = f"CASE {cases} END"
     reason = (
-        f"CASE WHEN NOT {shape} THEN 'bad_date' WHEN {parsed} IS NULL THEN 'no_such_date' ELSE 'date_out_of_range' END"
+        f"CASE WHEN NOT {shape} THEN 'bad_date' WHEN {date} IS NULL THEN 'no_such_date' ELSE 'date_out_of_range' END"
     )
-    return Conversion(value, reason)
+    return Conversion(date, reason, _window(style))
 
 
 def _date_parser(text: str, style: DateStyle) -> tuple[str, str]:
@@ -183,8 +198,8 @@ def _window(style: DateStyle) -> tuple[str, str]:
 
 
 def to_boolean(text: str) -> Conversion:
-    """Read true or false, in any case."""
-    return Conversion(f"CASE lower(trim({text})) WHEN 'true' THEN true WHEN 'false' THEN false END", "'bad_boolean'")
+    """Read true or false, given as trimmed text in any case."""
+    return Conversion(f"CASE lower({text}) WHEN 'true' THEN true WHEN 'false' THEN false END", "'bad_boolean'")
 
 
 MESSAGES = {

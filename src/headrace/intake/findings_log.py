@@ -48,7 +48,8 @@ class FindingLog:
 
     def count_more(self, code: str, column: str | None, severity: Severity, more: int) -> None:
         """Count findings whose detail is not kept."""
-        self._counts[(code, column, severity)] += more
+        if more:
+            self._counts[(code, column, severity)] += more
 
     def counts(self) -> dict[str, int]:
         """Give the exact number of findings by code."""

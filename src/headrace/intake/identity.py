@@ -4,7 +4,7 @@ import duckdb
 
 from headrace.intake.mapping import Mapping
 from headrace.intake.staging import ROW
-from headrace.intake.verdicts import note
+from headrace.intake.verdicts import Check, note, note_checks
 
 _RESERVED = r"~(r|v[0-9]+)$"
 
@@ -36,26 +36,18 @@ def assign_ids(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     Rows that claim an identity already taken in the file become faults.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE numbered ({ROW} BIGINT, line_id VARCHAR)")
-    note(
-        con,
-        code="missing_key",
-        action="reject",
-        rows="lines_read WHERE _base IS NULL AND NOT _bad",
-        stated=_missing(mapping),
-    )
-    note(
-        con,
-        code="reserved_line_id",
-        action="reject",
-        rows=f"lines_read WHERE regexp_matches(_base, '{_RESERVED}')",
-        stated=_reserved(),
-    )
+    reserved = f"regexp_matches(_base, '{_RESERVED}')"
+    checks = [
+        Check(condition="_base IS NULL AND NOT _bad", code="missing_key", action="reject", stated=_missing(mapping)),
+        Check(condition=reserved, code="reserved_line_id", action="reject", stated=_reserved()),
+    ]
+    note_checks(con, "lines_read", checks)
+    if not con.execute("SELECT count(_base) > count(DISTINCT _base) FROM lines_read").fetchall()[0][0]:
+        return
     con.execute(
         "CREATE OR REPLACE TEMP TABLE repeated AS SELECT _base FROM lines_read WHERE _base IS NOT NULL GROUP BY"
         " _base HAVING count(*) > 1"
     )
-    if not con.execute("SELECT 1 FROM repeated LIMIT 1").fetchall():
-        return
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE alike AS

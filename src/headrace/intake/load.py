@@ -6,8 +6,9 @@ row takes no identity), the whole file (control totals, quarantine) after the ro
 
 import datetime as dt
 import hashlib
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +30,8 @@ from headrace.intake.store import Appended, FactStore, NewBatch
 from headrace.intake.tables import connect, stage_file
 from headrace.intake.workbook import SheetForm
 
+MEMORY_LINES_MAX = 100_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -48,7 +51,14 @@ class Request:
 
 
 def intake(files: Iterable[Path], profile: Profile, store: FactStore | None, *, request: Request, out: Path) -> Report:
-    """Load files one after the other, each as a batch of its own.
+    """Load files one after the other, each as a batch of its own; give what came of all of them. See `load_files`."""
+    return Report(tuple(load_files(files, profile, store, request=request, out=out)))
+
+
+def load_files(
+    files: Iterable[Path], profile: Profile, store: FactStore | None, *, request: Request, out: Path
+) -> Iterator[FileReport]:
+    """Load files one after the other, each as a batch of its own; give what came of each as soon as it is loaded.
 
     Rejected and held rows go to `out`/<file>.rejects.csv, to be repaired and sent again. Without a store, or in a dry run,
     nothing is added. Raises Refusal if a file is not there, or a replacement lacks its period or takes away too much.
@@ -62,22 +72,37 @@ def intake(files: Iterable[Path], profile: Profile, store: FactStore | None, *, 
             "period_missing", "The profile replaces a reporter's period: say which (from, until). Nothing was loaded."
         )
     out.mkdir(parents=True, exist_ok=True)
-    return Report(tuple(_load_file(path, profile, store, request, out) for path in paths))
+    with tempfile.TemporaryDirectory(dir=out, prefix=".intake-") as scratch, connect(Path(scratch)) as database:
+        plausibility.note_references(database, request.references)
+        for number, path in enumerate(paths):
+            into = Path(scratch) / str(number)
+            into.mkdir()
+            with database.cursor() as con:
+                yield _load_file(con, path, profile, store, request=request, out=out, scratch=into)
+            shutil.rmtree(into)
 
 
-def _load_file(path: Path, profile: Profile, store: FactStore | None, request: Request, out: Path) -> FileReport:
+def _load_file(
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    profile: Profile,
+    store: FactStore | None,
+    *,
+    request: Request,
+    out: Path,
+    scratch: Path,
+) -> FileReport:
     log = FindingLog(str(path), request.detail_max)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".intake-") as scratch, connect(Path(scratch)) as con:
-        staged = _stage(path, profile, log, Path(scratch))
-        mapping = map_file(profile, staged, log) if staged is not None else None
-        if staged is None or mapping is None:
-            return _refused(path, profile, log)
-        loading = _Loading(con, path, profile, store, request, out, Path(scratch), log, staged, mapping)
-        try:
-            return loading.run()
-        except duckdb.InvalidInputException as error:
-            log.add("unreadable_file", f"The file cannot be read: {str(error).splitlines()[0]}. Write it again.")
-            return _refused(path, profile, log)
+    staged = _stage(path, profile, log, scratch)
+    mapping = map_file(profile, staged, log) if staged is not None else None
+    if staged is None or mapping is None:
+        return _refused(path, profile, log)
+    loading = _Loading(con, path, profile, store, request, out, scratch, log, staged, mapping)
+    try:
+        return loading.run()
+    except duckdb.InvalidInputException as error:
+        log.add("unreadable_file", f"The file cannot be read: {str(error).splitlines()[0]}. Write it again.")
+        return _refused(path, profile, log)
 
 
 def _refused(path: Path, profile: Profile, log: FindingLog) -> FileReport:
@@ -134,7 +159,7 @@ class _Loading:
         plausibility.check_suspects(con, self.mapping, self.store)
         comparison = None if self._hold_whole_file(totals) else self._meet_standing()
         self._decide()
-        written, reversed_lines = self._write_lines()
+        written, reversed_lines = self._write_lines(with_reversals=comparison is not None)
         appended = self._append(written)
         verdicts.log_faults(con, self.log, self.mapping.styles, reasons)
         return self._report(totals, comparison, appended, reversed_lines)
@@ -183,11 +208,13 @@ class _Loading:
             )
             return True
         limit = self.profile.quarantine_above
+        if limit is None:
+            return False
         received, stopped = self.con.execute(
             f"SELECT (SELECT count(*) FROM lines_read), (SELECT count(DISTINCT {ROW}) FROM faults WHERE action = 'reject')"
         ).fetchall()[0]
         received, stopped = received + self.staged.ragged_rows, stopped + self.staged.ragged_rows
-        if limit is None or stopped <= limit * received:
+        if stopped <= limit * received:
             return False
         self.log.add(
             "file_quarantined",
@@ -227,21 +254,21 @@ class _Loading:
         if standing.note_known(self.con, known):
             self.log.add("nothing_new", "Every line of the file was loaded before; nothing was added.", severity="info")
 
-    def _append(self, written: Path | None) -> Appended | None:
+    def _append(self, written: pa.Table | Path | None) -> Appended | None:
         """Add the lines to the store; lines that it had already are rejected now."""
         if written is None or self.store is None or self.request.dry_run:
             return None
         batch = NewBatch(
             raw=self.path,
             source=str(self.path),
-            taken=_taken(self.profile, self.con, written),
+            taken=_taken(self.profile, self.con),
             personal=self.profile.personal,
         )
         appended = self.store.append(written, batch)
         self.log.extend(appended.findings)
         known = appended.duplicates
         if appended.earlier and appended.accepted:
-            known = self.con.sql(f"SELECT line_id FROM read_parquet({literal(str(written))})").to_arrow_table()
+            known = self.con.sql("SELECT line_id FROM written").to_arrow_table()
         if known.num_rows and self.profile.mode.kind != "add" and not appended.earlier:
             self.log.add(
                 "changed_meanwhile",
@@ -260,8 +287,11 @@ class _Loading:
         own = {f.name: SQL_TYPES[f.type] for f in self.mapping.fields if f.name not in LINES}
         return declared | own
 
-    def _write_lines(self) -> tuple[Path | None, int]:
-        """Write new lines and reversals to one Parquet file; give it (null if there is nothing) and the number of reversals."""
+    def _write_lines(self, *, with_reversals: bool) -> tuple[pa.Table | Path | None, int]:
+        """Write out new lines and reversals, as the relation `written`; give them (null if there are none), and how many reverse.
+
+        Few lines stay in memory; more go to a Parquet file.
+        """
         con, columns = self.con, self._columns()
         there = {row[0] for row in con.execute("DESCRIBE lines_read").fetchall()}
         received = f"DATE '{self.request.received_on.isoformat()}'"
@@ -274,16 +304,21 @@ class _Loading:
             for name, kind in columns.items()
         )
         fresh = f"""
-            SELECT {listed} FROM {standing.good_rows()} g LEFT JOIN additions a USING ({ROW})
+            SELECT {listed} FROM {standing.named_rows()} g LEFT JOIN additions a USING ({ROW})
             WHERE {ROW} NOT IN (SELECT {ROW} FROM verdicts)"""
-        reversals = standing.reversal_select(con, self.request.received_on, columns)
+        reversals = standing.reversal_select(con, self.request.received_on, columns) if with_reversals else None
         reversed_lines = int(con.execute(f"SELECT count(*) FROM ({reversals})").fetchall()[0][0]) if reversals else 0
-        target = self.scratch / "lines.parquet"
         query = f"{fresh} UNION ALL BY NAME {reversals}" if reversals else fresh
-        written = con.execute(
+        if self.staged.rows() + reversed_lines <= MEMORY_LINES_MAX:
+            table = con.sql(query).to_arrow_table()
+            con.register("written", table)
+            return (table if table.num_rows else None), reversed_lines
+        target = self.scratch / "lines.parquet"
+        copied = con.execute(
             f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy)"
-        ).fetchall()[0][0]
-        return (target if written else None), reversed_lines
+        ).fetchall()
+        con.execute(f"CREATE OR REPLACE TEMP VIEW written AS FROM read_parquet({literal(str(target))})")
+        return (target if copied[0][0] else None), reversed_lines
 
     def _report(
         self,
@@ -293,16 +328,16 @@ class _Loading:
         reversed_lines: int,
     ) -> FileReport:
         con = self.con
-        tallies = {name: verdicts.tally(con, name) for name in ("loaded", "rejected", "held", "unchanged")}
-        tallies["rejected"] = tallies["rejected"].plus_rows(self.staged.ragged_rows)
+        tallies = verdicts.tallies(con, ragged_rows=self.staged.ragged_rows)
         rejects = self.out / f"{self.path.name}.rejects.csv"
-        kept = verdicts.write_rejects(con, self.staged, rejects)
+        kept = tallies["rejected"].rows + tallies["held"].rows > self.staged.ragged_rows
+        if kept:
+            verdicts.write_rejects(con, self.staged, rejects)
         added = tallies["loaded"].rows + reversed_lines
         return FileReport(
             file=str(self.path),
             profile=self.profile.profile,
             status="checked" if self.request.dry_run or self.store is None else "loaded" if added else "nothing_new",
-            received=verdicts.tally(con, None).plus_rows(self.staged.ragged_rows),
             **tallies,
             reversed_lines=reversed_lines,
             comparison=comparison,
@@ -314,9 +349,7 @@ class _Loading:
         )
 
 
-def _taken(profile: Profile, con: duckdb.DuckDBPyConnection, written: Path) -> str:
+def _taken(profile: Profile, con: duckdb.DuckDBPyConnection) -> str:
     """Give a digest of the profile and of the lines taken: a retry is the same batch, a repaired load another."""
-    lines = con.execute(
-        f"SELECT count(*), bit_xor(md5_number(line_id)) FROM read_parquet({literal(str(written))})"
-    ).fetchall()
+    lines = con.execute("SELECT count(*), bit_xor(md5_number(line_id)) FROM written").fetchall()
     return hashlib.sha256(f"{profile.model_dump_json(by_alias=True)}{lines}".encode()).hexdigest()

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from headrace.engine.schema import LINE, LINES, Kind, Stage
-from headrace.intake.conversion import CURRENCY, SQL_DECIMAL, Conversion, Styles, convert
+from headrace.intake.conversion import CURRENCY, SQL_DECIMAL, Conversion, Styles, convert, inside
 from headrace.intake.findings_log import FindingLog
 from headrace.intake.profile import Condition, FieldMap, Profile
 from headrace.intake.staging import PLAIN, ROW, TEXT, Staged, as_sql_text, literal, quote
@@ -24,7 +24,12 @@ SIGNED = ("quantity", "amount", "gross_amount", "cost")
 
 @dataclass(frozen=True, slots=True)
 class MappedField:
-    """One field: SQL of its text after the profile's clean-up, of its value, and of the code of what is wrong with it."""
+    """One field: SQL of its text after the profile's clean-up, of its value, and of the code of what is wrong with it.
+
+    The value is null where it lies outside the days `within`. `text` is the text where it is worked out once for each row, as
+    the column that `stated` names; value and reason read it. `excused`: a text that cannot be read may be null, which `reason`
+    says by an empty code.
+    """
 
     name: str
     type: pa.DataType
@@ -34,6 +39,9 @@ class MappedField:
     required: bool
     column: str | None
     factors: tuple[str, str] | None = None
+    text: str | None = None
+    excused: bool = False
+    within: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +155,17 @@ def _map_field(name: str, field: FieldMap, staged: Staged, styles: Styles) -> Ma
         return MappedField(
             name, target, as_sql_text(f"_c{at}", stored), conversion.value, conversion.reason, required, header
         )
-    stated = _clean(as_sql_text(f"_c{at}", stored), field)
+    stated = quote(f"_stated_{name}")
     if field.dates or field.numbers:
         styles = Styles(
             field.numbers.style() if field.numbers else styles.number,
             field.dates.style() if field.dates else styles.date,
         )
     conversion = _in_words(name, _convert(stated, stored, field, target, styles))
-    return MappedField(name, target, stated, conversion.value, conversion.reason, required, header)
+    return MappedField(
+        name, target, stated, conversion.read, conversion.reason, required, header,
+        text=_clean(as_sql_text(f"_c{at}", stored), field), excused=field.unmapped == "null", within=conversion.within,
+    )  # fmt: skip
 
 
 def _map_product(name: str, field: FieldMap, plain: MappingOf[str, MappedField]) -> MappedField:
@@ -191,7 +202,9 @@ def _clean(text: str, field: FieldMap) -> str:
 
 def _convert(stated: str, stored: str, field: FieldMap, target: pa.DataType, styles: Styles) -> Conversion:
     if field.values is None:
-        return convert(stated, PLAIN if stored != TEXT else TEXT, target, styles)
+        # What comes last in `_clean` may leave blanks at the ends, or bring them.
+        trimmed = not any((field.extract, field.strip_prefix, field.strip_suffix, field.default))
+        return convert(stated, PLAIN if stored != TEXT else TEXT, target, styles, trimmed=trimmed)
     cases = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in field.values.items())
     kept = {"reject": "NULL", "keep": stated, "null": "NULL"}[field.unmapped]
     mapped = f"CASE {stated} {cases} ELSE {kept} END"
@@ -238,12 +251,19 @@ def read_lines(con: duckdb.DuckDBPyConnection, mapping: Mapping, base: str) -> N
 
 
 def typed(mapping: Mapping, source: str) -> str:
-    """Give SQL for records with all fields typed beside the raw columns; `_kind` is the kind that the profile's rules give."""
+    """Give SQL for records with all fields typed beside the raw columns; `_kind` is the kind that the profile's rules give.
+
+    The texts come first, in a step of their own: a value names its text up to ten times, and the plan grows with every name.
+    """
     plain = [field for field in mapping.fields if field.factors is None]
     computed = [field for field in mapping.fields if field.factors is not None]
+    texts = "".join(f", {field.text} AS {field.stated}" for field in plain if field.text is not None)
     inner = ", ".join(f"CAST({f.value} AS {SQL_TYPES[f.type]}) AS {quote(f.name)}" for f in plain)
     middle = "".join(f", {_product(f)} AS {quote(f.name)}" for f in computed)
-    return f"(SELECT *, {_kind(mapping)} AS _kind FROM (SELECT *{middle} FROM (SELECT *, {inner} FROM {source})))"
+    dates = ", ".join(f"{inside(quote(f.name), f.within)} AS {quote(f.name)}" for f in plain if f.within)
+    replaced = f" REPLACE ({dates})" if dates else ""
+    typed_rows = f"(SELECT *{replaced}{middle} FROM (SELECT *, {inner} FROM (SELECT *{texts} FROM {source})))"
+    return f"(SELECT *, {_kind(mapping)} AS _kind FROM {typed_rows})"
 
 
 def fails(field: MappedField) -> str:
@@ -258,8 +278,9 @@ def fails(field: MappedField) -> str:
         return f"({value} IS NULL)"
     if field.type == pa.string() and field.reason == "'bad_text'":
         return "false"
+    reason = f" AND {field.reason} <> ''" if field.excused else ""
     # A CASE, because it looks at the text only where there is no value: AND would do so for every row.
-    return f"CASE WHEN {value} IS NULL THEN {field.stated} IS NOT NULL AND {field.reason} <> '' ELSE false END"
+    return f"CASE WHEN {value} IS NULL THEN {field.stated} IS NOT NULL{reason} ELSE false END"
 
 
 def _product(field: MappedField) -> str:

@@ -13,7 +13,7 @@ from headrace.intake.mapping import RETURNS, Mapping, number_literal
 from headrace.intake.profile import Agreement
 from headrace.intake.staging import ROW, TEXT, literal, quote
 from headrace.intake.store import FactStore
-from headrace.intake.verdicts import note
+from headrace.intake.verdicts import Check, note, note_checks
 
 _KNOWN = {
     "partner": ("partner_id", "partners", "partner_id"),
@@ -24,60 +24,85 @@ _KNOWN = {
 
 def check_rows(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, str]:
     """Note rows that break the profile's row rules, signs and currencies; give the reason of each rule by its code."""
-    reasons: dict[str, str] = {}
-    for rule in mapping.profile.rows:
-        reasons[rule.code] = rule.because
-        column = literal(rule.when[0].column)
-        note(con, code=rule.code, action=rule.do, rows=f"raw WHERE {mapping.condition(rule.when)}", column=column)
-    returned = f"kind IN ({', '.join(map(literal, RETURNS))})"
-    note(
-        con,
-        code="return_not_negative",
-        action="reject",
-        rows=f"lines_read WHERE {returned} AND (quantity > 0 OR amount > 0)",
-        stated="'A return carries negative quantity and amount, and this one has quantity ' || quantity || ' and"
-        " amount ' || amount"
-        " || '. State in the profile how this source signs its returns.'",
-    )
-    note(
-        con,
-        code="negative_sale",
-        action="warn",
-        rows=f"lines_read WHERE kind IN ('sale', 'purchase') AND quantity < 0 AND {ROW} NOT IN (SELECT {ROW} FROM faults)",
-        stated="'The row is no return and has quantity ' || quantity || '. It counts as written; state `kinds`"
-        " or `negative_is_return`"
-        " if it is a return.'",
-    )
-    if mapping.profile.currencies:
-        allowed = ", ".join(map(literal, mapping.profile.currencies))
-        note(
-            con,
-            code="unexpected_currency",
-            action="reject",
-            rows=f"lines_read WHERE currency NOT IN ({allowed})",
-            column="'currency'",
-            stated=f"'The row is in ' || currency || ', and this source reports in {', '.join(mapping.profile.currencies)}.'",
+    rules = [
+        Check(
+            condition=mapping.condition(rule.when), code=rule.code, action=rule.do, column=literal(rule.when[0].column)
         )
-    return reasons
+        for rule in mapping.profile.rows
+    ]
+    note_checks(con, "raw", rules)
+    checks = [
+        Check(
+            condition=f"kind IN ({', '.join(map(literal, RETURNS))}) AND (quantity > 0 OR amount > 0)",
+            code="return_not_negative",
+            action="reject",
+            stated="'A return carries negative quantity and amount, and this one has quantity ' || quantity || ' and"
+            " amount ' || amount || '. State in the profile how this source signs its returns.'",
+        ),
+        Check(
+            condition="kind IN ('sale', 'purchase') AND quantity < 0",
+            code="negative_sale",
+            action="warn",
+            stated="'The row is no return and has quantity ' || quantity || '. It counts as written; state `kinds`"
+            " or `negative_is_return` if it is a return.'",
+            unless_faulty=True,
+        ),
+    ]
+    if mapping.profile.currencies:
+        listed = ", ".join(mapping.profile.currencies)
+        checks.append(
+            Check(
+                condition=f"currency NOT IN ({', '.join(map(literal, mapping.profile.currencies))})",
+                code="unexpected_currency",
+                action="reject",
+                column="'currency'",
+                stated=f"'The row is in ' || currency || ', and this source reports in {listed}.'",
+            )
+        )
+    note_checks(con, "lines_read", checks)
+    return {rule.code: rule.because for rule in mapping.profile.rows}
+
+
+def note_references(con: duckdb.DuckDBPyConnection, references: MappingOf[str, pa.Table]) -> None:
+    """Make a table `known_partners` and `known_products` of the ids that are known, once for all files of an intake."""
+    for table, identity in {(table, identity) for _, table, identity in _KNOWN.values()}:
+        if table in references:
+            con.register("reference", references[table])
+            con.execute(
+                f"CREATE TABLE known_{table} AS SELECT DISTINCT {identity} FROM reference WHERE {identity} IS NOT NULL"
+            )
+            con.unregister("reference")
 
 
 def check_known(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, references: MappingOf[str, pa.Table], log: FindingLog
 ) -> None:
     """Reject rows of unknown parties or products where the profile requires them; else give one warning per unknown name."""
-    for word, (field, table, identity) in _KNOWN.items():
-        if table not in references or not mapping.has(field):
-            continue
-        con.register("known", references[table])
-        unknown = (
-            f"lines_read ANTI JOIN (SELECT {identity} AS {field} FROM known) USING ({field}) WHERE {field} IS NOT NULL"
-        )
+    asked = {word: of for word, of in _KNOWN.items() if of[1] in references and mapping.has(of[0])}
+    known = {
+        word: f"(SELECT {identity} AS {field} FROM known_{table})" for word, (field, table, identity) in asked.items()
+    }
+    for word in _with_unknown(con, asked, known):
+        field, table, _ = asked[word]
+        unknown = f"lines_read ANTI JOIN {known[word]} USING ({field}) WHERE {field} IS NOT NULL"
         if word in mapping.profile.require_known:
             stated = f"'{word} ' || {field} || ' is unknown. Add it to the {table}, or map it to one that is known.'"
             note(con, code=f"unknown_{word}", action="reject", rows=unknown, column=literal(field), stated=stated)
         else:
             _warn_unknown(con, word, field, unknown, log)
-        con.unregister("known")
+
+
+def _with_unknown(
+    con: duckdb.DuckDBPyConnection, asked: MappingOf[str, tuple[str, str, str]], known: MappingOf[str, str]
+) -> list[str]:
+    """Tell of which words some row names one that is not known, in one look at the rows."""
+    if not asked:
+        return []
+    met = ", ".join(
+        f"bool_or({asked[word][0]} IS NOT NULL AND {asked[word][0]} NOT IN {known[word]})" for word in asked
+    )
+    found = con.execute(f"SELECT {met} FROM lines_read").fetchall()[0]
+    return [word for word, is_met in zip(asked, found, strict=True) if is_met]
 
 
 def _warn_unknown(con: duckdb.DuckDBPyConnection, word: str, field: str, unknown: str, log: FindingLog) -> None:
@@ -141,6 +166,7 @@ def check_prices(
 
 def check_agreements(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     """Note rows whose columns disagree where the profile says that they must agree."""
+    checks = []
     for agreement in mapping.profile.agreements:
         names = agreement.equal or agreement.product
         assert names is not None
@@ -150,14 +176,16 @@ def check_agreements(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
             differs = f"{left} IS DISTINCT FROM {right}"
         else:
             differs = f"abs({left} - {right}) > {number_literal(tolerance)}"
-        note(
-            con,
-            code="columns_disagree",
-            action=agreement.do,
-            rows=f"raw WHERE {differs}",
-            column=literal(names[0]),
-            stated=f"{shown} || ' disagree, and must not in this source.'",
+        checks.append(
+            Check(
+                condition=differs,
+                code="columns_disagree",
+                action=agreement.do,
+                column=literal(names[0]),
+                stated=f"{shown} || ' disagree, and must not in this source.'",
+            )
         )
+    note_checks(con, "raw", checks)
 
 
 def _sides(mapping: Mapping, agreement: Agreement) -> tuple[str, str, str]:
@@ -236,7 +264,7 @@ def check_suspects(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: Fact
     if mapping.profile.suspects and all(map(mapping.has, mapping.profile.suspects)):
         _hold_alike(con, mapping.profile.suspects, store)
     if mapping.has("serial_number"):
-        _hold_serials(con, store)
+        _hold_serials(con, mapping, store)
 
 
 def _hold_alike(con: duckdb.DuckDBPyConnection, suspects: tuple[str, ...], store: FactStore | None) -> None:
@@ -268,13 +296,15 @@ def _hold_alike(con: duckdb.DuckDBPyConnection, suspects: tuple[str, ...], store
     con.unregister("there")
 
 
-def _hold_serials(con: duckdb.DuckDBPyConnection, store: FactStore | None) -> None:
-    columns = {row[0] for row in con.execute("DESCRIBE lines_read").fetchall()}
-    parties = [name for name in ("reporter_id", "partner_id") if name in columns]
+def _hold_serials(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: FactStore | None) -> None:
+    parties = [name for name in ("reporter_id", "partner_id") if mapping.has(name)]
     reporter = f"coalesce({', '.join([*parties, chr(39) * 2])})"
     sold = f"""
         (SELECT {ROW}, serial_number, stage, _base, {reporter} AS reporter FROM lines_read
          WHERE serial_number IS NOT NULL AND kind = 'sale' AND NOT _bad)"""
+    keys = con.sql(f"SELECT DISTINCT serial_number, stage FROM {sold}").to_arrow_table()
+    if keys.num_rows == 0:
+        return
     several = f"(SELECT serial_number, stage FROM {sold} GROUP BY ALL HAVING count(DISTINCT reporter) > 1)"
     note(
         con,
@@ -286,7 +316,6 @@ def _hold_serials(con: duckdb.DuckDBPyConnection, store: FactStore | None) -> No
     )
     if store is None:
         return
-    keys = con.sql(f"SELECT DISTINCT serial_number, stage FROM {sold}").to_arrow_table()
     con.register("there", store.lines_with(("serial_number", "stage"), keys))
     twins = "(SELECT serial_number, stage, min(line_id) AS twin FROM there GROUP BY ALL)"
     note(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from headrace.intake.findings_log import FindingLog
 
@@ -50,6 +51,13 @@ class Staged:
         con.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {columns}, file_row_number + 2 AS {ROW} FROM {source}"
         )
+
+    def rows(self) -> int:
+        """Count the records that could be split into the header's columns."""
+        if self.table is not None:
+            return int(self.table.num_rows)
+        assert self.parquet is not None
+        return int(pq.read_metadata(self.parquet).num_rows)
 
     def position(self, column: str) -> int | None:
         """Give the place of a column by its header, exactly or else without regard to case."""

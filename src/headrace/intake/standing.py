@@ -36,19 +36,20 @@ class Comparison:
     gone: int
 
 
+def named_rows() -> str:
+    """Give SQL for the rows with their line_id as `_id`."""
+    return f"(SELECT l.*, coalesce(n.line_id, _base) AS _id FROM lines_read l LEFT JOIN numbered n USING ({ROW}))"
+
+
 def good_rows() -> str:
     """Give SQL for the rows that nothing speaks against so far, with their line_id as `_id`."""
-    return f"""
-        (SELECT l.*, coalesce(n.line_id, _base) AS _id FROM lines_read l LEFT JOIN numbered n USING ({ROW})
-         WHERE {ROW} NOT IN (SELECT {ROW} FROM faults WHERE action <> 'warn'))"""
+    return f"(FROM {named_rows()} WHERE {ROW} NOT IN (SELECT {ROW} FROM faults WHERE action <> 'warn'))"
 
 
 def begin(con: duckdb.DuckDBPyConnection) -> None:
     """Make the tables of additions and reversals, empty."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE additions ({ROW} BIGINT, line_id VARCHAR)")
     con.execute("CREATE OR REPLACE TEMP TABLE unchanged_rows (" + ROW + " BIGINT)")
-    con.execute("DROP VIEW IF EXISTS reversals")
-    con.execute("DROP TABLE IF EXISTS standing")
 
 
 def note_known(con: duckdb.DuckDBPyConnection, known: pa.Table) -> bool:
@@ -246,10 +247,8 @@ def refuse_shrinkage(comparison: Comparison, *, shrinkage_max: Decimal, confirme
     )
 
 
-def reversal_select(con: duckdb.DuckDBPyConnection, received_on: dt.date, columns: dict[str, str]) -> str | None:
-    """Give SQL for the reversal lines, in the columns given with their SQL types; null if nothing is reversed."""
-    if not con.execute("SELECT 1 FROM information_schema.tables WHERE table_name = 'matched'").fetchall():
-        return None
+def reversal_select(con: duckdb.DuckDBPyConnection, received_on: dt.date, columns: dict[str, str]) -> str:
+    """Give SQL for the lines that reverse what `correct` found to go, in the columns given with their SQL types."""
     standing = {row[0] for row in con.execute("DESCRIBE standing").fetchall()}
     turned = " ".join(f"WHEN '{kind}' THEN '{opposite}'" for kind, opposite in _TURNED.items())
     special = {

@@ -5,8 +5,10 @@ The base is the identity that the source gives; a line stands while no reversal 
 """
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +17,7 @@ import pyarrow as pa
 
 from headrace.engine.findings import Finding
 from headrace.engine.schema import Lines
+from headrace.intake.remembered import Remembered
 from headrace.intake.staging import literal, quote
 from headrace.lake.personal import PersonalColumns
 from headrace.lake.store import Lake
@@ -66,8 +69,8 @@ class FactStore(Protocol):
     def lines_with(self, columns: Sequence[str], keys: pa.Table) -> pa.Table:
         """Give line_id and the columns of every line that equals a row of keys in all the columns."""
 
-    def append(self, lines: Path, batch: NewBatch) -> Appended:
-        """Add the lines of a Parquet file as one batch, durably; lines whose line_id is there are not added."""
+    def append(self, lines: pa.Table | Path, batch: NewBatch) -> Appended:
+        """Add the lines of a table or Parquet file as one batch, durably; lines whose line_id is there are not added."""
 
 
 class FactsInFiles:
@@ -76,6 +79,8 @@ class FactsInFiles:
     def __init__(self, lines: Callable[[Sequence[str] | None], Lines | None]) -> None:
         """Read from what `lines(months)` gives; months (YYYY-MM) may leave out files that hold no other, null asks for all."""
         self._lines = lines
+        self._remembered: dict[tuple[str, ...], Remembered] = {}
+        self._lock = threading.Lock()
 
     def known_line_ids(self, line_ids: pa.Table) -> pa.Table:
         """Give those of the line ids that are there."""
@@ -95,11 +100,23 @@ class FactsInFiles:
 
     def lines_with(self, columns: Sequence[str], keys: pa.Table) -> pa.Table:
         """Give line_id and the columns of every line that equals a row of keys."""
-        named = ", ".join(map(quote, columns))
         lines = self._lines(None)
-        if lines is None or not lines.paths or any(column not in lines.columns for column in columns):
-            return pa.table({name: pa.array([], pa.string()) for name in ("line_id", *columns)})
+        there = lines is not None and lines.paths and all(column in lines.columns for column in columns)
+        if lines is None or not there or keys.num_rows == 0:
+            return pa.schema([("line_id", pa.string()), *(keys.schema.field(name) for name in columns)]).empty_table()
+        with self._lock:
+            key = tuple(columns)
+            if key not in self._remembered:
+                self._remembered[key] = Remembered(self._database.cursor(), columns)
+            found = self._remembered[key].equal_to(keys, lines)
+        if found is not None:
+            return found
+        named = ", ".join(map(quote, columns))
         return self._select(f"line_id, {named}", f"SEMI JOIN wanted USING ({named})", keys)
+
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect()
 
     def _select(
         self, columns: str, rest: str, wanted: pa.Table | None, months: Sequence[str] | None = None
@@ -109,7 +126,7 @@ class FactsInFiles:
             return pa.table({"line_id": pa.array([], pa.string())})
         files = ", ".join(literal(str(path)) for path in lines.paths)
         bound = f" WHERE batch_seq <= {lines.batch_seq_max}" if lines.batch_seq_max is not None else ""
-        with duckdb.connect() as con:
+        with self._database.cursor() as con:
             if wanted is not None:
                 con.register("wanted", wanted)
             there = f"(FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false){bound}) AS there"
@@ -124,7 +141,7 @@ class LakeStore(FactsInFiles):
         super().__init__(lambda months: lake.lines(months=months))
         self._lake = lake
 
-    def append(self, lines: Path, batch: NewBatch) -> Appended:
+    def append(self, lines: pa.Table | Path, batch: NewBatch) -> Appended:
         """Register the raw file as a batch, keep it, and add the lines."""
         registered = self._lake.register_batch(batch.raw, source=batch.source, profile=batch.taken)
         personal = [PersonalColumns(key=key, columns=columns) for key, columns in batch.personal.items()]

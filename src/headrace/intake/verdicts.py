@@ -4,7 +4,7 @@ The table `faults` holds one row per fault: _row, col, code, action (reject, hol
 A row with a reject is rejected, else with a hold held, else loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +24,7 @@ OUTCOMES: Mapping[str, str] = {
     "hold": " The row is held for a decision.",
     "warn": "",
 }
+OUTCOMES_OF_ROWS = ("loaded", "rejected", "held", "unchanged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,46 @@ def note(
     con.execute(f"INSERT INTO faults SELECT {ROW}, {column}, {literal(code)}, {literal(action)}, {stated} FROM {rows}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What is tested of each row of a relation, and the fault of those that meet the condition; as `note`, all in SQL.
+
+    unless_faulty: rows that have a fault already do not get this one.
+    """
+
+    condition: str
+    code: str
+    action: str
+    column: str = "NULL"
+    stated: str = "NULL"
+    unless_faulty: bool = False
+
+
+def note_checks(con: duckdb.DuckDBPyConnection, relation: str, checks: Sequence[Check]) -> None:
+    """Add the faults of all checks, in their order. One look at the relation tells which are met at all: mostly none."""
+    if not checks:
+        return
+    met = con.execute(f"SELECT {', '.join(f'bool_or({c.condition})' for c in checks)} FROM {relation}").fetchall()[0]
+    for check, is_met in zip(checks, met, strict=True):
+        if is_met:
+            known = f" AND {ROW} NOT IN (SELECT {ROW} FROM faults)" if check.unless_faulty else ""
+            rows = f"{relation} WHERE ({check.condition}){known}"
+            note(con, code=check.code, action=check.action, rows=rows, column=check.column, stated=check.stated)
+
+
 def note_bad_values(con: duckdb.DuckDBPyConnection, mapping: LineMapping) -> None:
     """Add a fault for each value that could not be read."""
     if not con.execute("SELECT 1 FROM lines_read WHERE _bad LIMIT 1").fetchall():
         return
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM raw SEMI JOIN (SELECT {ROW} FROM lines_read"
-        f" WHERE _bad) USING ({ROW})"
-    )
+    bad = f"(SELECT * FROM raw SEMI JOIN (SELECT {ROW} FROM lines_read WHERE _bad) USING ({ROW}))"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM {typed(mapping, bad)}")
     for field in mapping.fields:
         con.execute(
             f"""
             INSERT INTO faults
             SELECT {ROW}, {literal(field.column or field.name)},
                    CASE WHEN {field.stated} IS NULL THEN 'missing_value' ELSE {field.reason} END, 'reject', {field.stated}
-            FROM {typed(mapping, "bad_rows")} WHERE {fails(field)}"""
+            FROM bad_rows WHERE {fails(field)}"""
         )
     con.execute("DROP TABLE bad_rows")
 
@@ -115,30 +141,37 @@ def _message(code: str, column: str | None, stated: str | None, styles: Styles, 
     return stated or code
 
 
-def tally(con: duckdb.DuckDBPyConnection, outcome: str | None) -> Tally:
-    """Count rows, units and money of one outcome: received (null), loaded, rejected, held, unchanged."""
-    source = f"lines_read LEFT JOIN verdicts USING ({ROW})"
-    where = "true" if outcome is None else f"coalesce(outcome, 'loaded') = {literal(outcome)}"
+def tallies(con: duckdb.DuckDBPyConnection, *, ragged_rows: int) -> dict[str, Tally]:
+    """Count rows, units and money, received and by outcome: loaded, rejected, held, unchanged.
+
+    ragged_rows: so many rows more were rejected before they could be split into columns.
+    """
     groups = con.execute(
         f"""
-        SELECT currency, count(*), coalesce(sum(quantity), 0), coalesce(sum(amount), 0) FROM {source} WHERE {where}
-        GROUP BY currency ORDER BY currency NULLS LAST"""
+        SELECT coalesce(outcome, 'loaded'), currency, count(*), coalesce(sum(quantity), 0), coalesce(sum(amount), 0)
+        FROM lines_read LEFT JOIN verdicts USING ({ROW}) GROUP BY ALL ORDER BY currency NULLS LAST"""
     ).fetchall()
-    return Tally(
-        sum(count for _, count, _, _ in groups),
-        sum((quantity for _, _, quantity, _ in groups), Decimal(0)),
-        {currency or "(none)": amount for currency, _, _, amount in groups},
-    )
+    counted = {outcome: _tally(row[1:] for row in groups if row[0] == outcome) for outcome in OUTCOMES_OF_ROWS}
+    counted["received"] = _tally(row[1:] for row in groups)
+    for outcome in ("received", "rejected"):
+        counted[outcome] = counted[outcome].plus_rows(ragged_rows)
+    return counted
 
 
-def write_rejects(con: duckdb.DuckDBPyConnection, staged: Staged, target: Path) -> int:
+def _tally(groups: Iterable[tuple[str | None, int, Decimal, Decimal]]) -> Tally:
+    rows, units, money = 0, Decimal(0), dict[str, Decimal]()
+    for currency, count, quantity, amount in groups:
+        rows, units = rows + count, units + quantity
+        name = currency or "(none)"
+        money[name] = money.get(name, Decimal(0)) + amount
+    return Tally(rows, units, money)
+
+
+def write_rejects(con: duckdb.DuckDBPyConnection, staged: Staged, target: Path) -> None:
     """Write rejected and held rows as they came, with row number, outcome and reasons in front, to be repaired and sent again.
 
-    The columns _row, _outcome, _reasons may stay in the file when it is sent again. Gives the number of rows written.
+    The columns _row, _outcome, _reasons may stay in the file when it is sent again.
     """
-    written = int(con.execute("SELECT count(*) FROM verdicts WHERE outcome IN ('rejected', 'held')").fetchall()[0][0])
-    if not written:
-        return 0
     columns = ", ".join(
         f"{as_sql_text(f'_c{i}', kind)} AS {quote(name)}"
         for i, (name, kind) in enumerate(zip(staged.columns, staged.types, strict=True))
@@ -153,4 +186,3 @@ def write_rejects(con: duckdb.DuckDBPyConnection, staged: Staged, target: Path) 
               WHERE outcome IN ('rejected', 'held') ORDER BY {ROW})
         TO {literal(str(target))} (FORMAT csv, HEADER)"""
     )
-    return written

@@ -92,6 +92,7 @@ class DeltaFolder:
         self._lock = threading.RLock()
         self._table = self._load()
         self._files: tuple[int, pa.Table] | None = None
+        self._marks: tuple[int, dict[str, int | None]] = (-1, {})
 
     @classmethod
     def create(
@@ -121,16 +122,31 @@ class DeltaFolder:
     def refresh(self) -> int:
         """Read what was committed since, by whomever; give the version."""
         with self._lock:
-            try:
-                self._table.update_incremental()
-            except DeltaError:
-                self._table = self._load()
+            if self._may_have_more():
+                try:
+                    self._table.update_incremental()
+                except DeltaError:
+                    self._table = self._load()
             return self.version
+
+    def _may_have_more(self) -> bool:
+        """Tell whether the log may go beyond the version last read, for which the library needs a hundred times as long.
+
+        Versions have no gaps, and software that removes entries removes the oldest: while the entry last read is there and the
+        next is not, there is no later one.
+        """
+        version = self._table.version()
+        return self._entry(version + 1).exists() or not self._entry(version).exists()
 
     def mark(self, application: str) -> int | None:
         """Give the highest number committed under an application id, null if none was."""
         with self._lock:
-            return self._table.transaction_version(application)
+            if self._marks[0] != self.version:
+                self._marks = (self.version, {})
+            marks = self._marks[1]
+            if application not in marks:
+                marks[application] = self._table.transaction_version(application)
+            return marks[application]
 
     def files(self) -> pa.Table:
         """Give the current data files: one row per file.

@@ -6,6 +6,7 @@ left a table stay on the disk for the retention, for readers that hold an older 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -131,6 +132,12 @@ def _groups(files: Sequence[Mapping[str, Any]], *, target_rows: int) -> list[lis
 
 def _read(lines: DeltaFolder, files: Sequence[Mapping[str, Any]]) -> pa.Table:
     schema = pa.schema([column for column in lines.schema if column.name != MONTH])
-    parts = [pq.read_table(lines.path / row["path"], partitioning=None) for row in files]
+    parts = [_whole(lines.path / row["path"]) for row in files]
     rows = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
     return rows.select(schema.names).cast(schema)
+
+
+def _whole(path: Path) -> pa.Table:
+    # Not read_table, which takes twice as long for a small file.
+    with pq.ParquetFile(path) as file:
+        return file.read()

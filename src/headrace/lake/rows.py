@@ -21,6 +21,8 @@ CHUNK_ROWS = 1_000_000
 
 _OWN = {BATCH_SEQ, MONTH}
 _FURTHER = {"string": "text", f"{LINE}": "decimal", "date32[day]": "date", "bool": "boolean"}
+# As Arrow values, because Arrow looks for an optional library each time that it meets a Python number.
+_NOUGHT, _ONE, _TWELVE, _THIRTY_TWO = (pa.scalar(number, pa.int64()) for number in (0, 1, 12, 32))
 
 
 def empty_schema() -> pa.Schema:
@@ -118,10 +120,11 @@ def by_month(rows: pa.Table) -> list[tuple[str, pa.Table]]:
     Partners are ordered by bytes, lines without one first.
     """
     days = rows["occurred_on"].combine_chunks()
-    months = pc.add(pc.multiply(pc.year(days), 12), pc.subtract(pc.month(days), 1))
+    months = pc.add(pc.multiply(pc.year(days), _TWELVE), pc.subtract(pc.month(days), _ONE))
     partners, partner_count = _ranks(rows["partner_id"].combine_chunks())
     # One integer that sorts like (month, partner, day): sorting it is much quicker than sorting by three columns.
-    key = pc.add(pc.multiply(pc.add(pc.multiply(months, partner_count), partners), 32), pc.day(days))
+    count = pa.scalar(partner_count, pa.int64())
+    key = pc.add(pc.multiply(pc.add(pc.multiply(months, count), partners), _THIRTY_TWO), pc.day(days))
     order = pc.array_sort_indices(key)
     in_order = rows.take(order)
     runs = pc.run_end_encode(months.take(order))
@@ -141,8 +144,8 @@ def _ranks(partners: pa.Array) -> tuple[pa.Array, int]:
     encoded = partners.dictionary_encode()
     order = pc.array_sort_indices(encoded.dictionary)
     rank_of_code = pc.array_sort_indices(order).cast(pa.int64())
-    ranks = pc.add(rank_of_code.take(encoded.indices), 1)
-    return pc.fill_null(ranks, 0), len(encoded.dictionary) + 1
+    ranks = pc.add(rank_of_code.take(encoded.indices), _ONE)
+    return pc.fill_null(ranks, _NOUGHT), len(encoded.dictionary) + 1
 
 
 def _refuse_missing(coming: pa.Schema) -> None:
