@@ -15,7 +15,10 @@ from headrace.engine.numeric import plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """One tier with its edge as written and in measure terms. position: in the written list, from 1."""
+    """One tier with its edge as written and in measure terms. position: in the written list, from 1.
+
+    down_to, down_by, margin_to: its special price, null where it names none.
+    """
 
     position: int
     name: str | None
@@ -25,6 +28,9 @@ class Edge:
     per_unit: Decimal
     bonus: Decimal
     reached: bool
+    down_to: Decimal | None = None
+    down_by: Decimal | None = None
+    margin_to: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +47,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Part of a line on one tier or table row: base × rate + units × per_unit (and special prices) = share."""
+    """Part of a line on one tier or table row: base × rate + units × per_unit + special price = share.
+
+    position: of the tier or, where table_row, of the row; null below the first tier.
+    """
 
     position: int | None
     base: Decimal
@@ -49,6 +58,38 @@ class Part:
     rate: Decimal
     per_unit: Decimal
     share: Decimal
+    table_row: bool = False
+    special: "Special | None" = None
+
+    @property
+    def worth(self) -> Decimal:
+        """What the figures shown give; the share, if all of them are shown."""
+        credit = Decimal(0) if self.special is None else self.special.credit
+        return self.base * (self.rate or 0) + self.units * (self.per_unit or 0) + credit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Special:
+    """The special price of a part: cost − quantity × down_to, quantity × down_by, or cost − amount × (1 − margin_to).
+
+    Of the three prices those that the tier names; the credit never turns against the direction of the line.
+    """
+
+    cost: Decimal
+    amount: Decimal
+    quantity: Decimal
+    down_to: Decimal | None
+    down_by: Decimal | None
+    margin_to: Decimal | None
+
+    @property
+    def credit(self) -> Decimal:
+        """What the price falls by."""
+        down_to = Decimal(0) if self.down_to is None else self.cost - self.quantity * self.down_to
+        down_by = Decimal(0) if self.down_by is None else self.quantity * self.down_by
+        margin = Decimal(0) if self.margin_to is None else self.cost - self.amount * (1 - self.margin_to)
+        side = max if self.quantity >= 0 else min
+        return sum((side(each, Decimal(0)) for each in (down_to, down_by, margin)), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +254,8 @@ def prove(balance: Balance) -> None:
     zero = Decimal(0)
     at = zero
     for line in balance.lines:
+        for part in line.parts:
+            equal(f"the arithmetic of {line.line_id}", part.worth, part.share)
         equal(f"parts of {line.line_id}", sum((part.share for part in line.parts), zero), line.priced)
         _chain(balance, line.line_id, line.priced, line.steps, line.own)
         equal(f"running share before {line.line_id}", line.exact_before, at)

@@ -186,7 +186,8 @@ def _card(wave: Wave, number: int, ladder: int, total: Decimal) -> Card:
     edges = tuple(
         Edge(
             position=step["position"], name=tier.name, starts=step["low"], above=step["low_open"], rate=step["rate"],
-            per_unit=step["per_unit"], bonus=step["bonus"],
+            per_unit=step["per_unit"], bonus=step["bonus"], down_to=step["down_to"], down_by=step["down_by"],
+            margin_to=step["margin_to"],
             reached=total > step["low"] or (total == step["low"] and not step["low_open"]),
         )
         for step, tier in zip(steps, card.tiers, strict=True)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from headrace.engine.book import day_of
-from headrace.engine.explain import Beside, Line, Part, Step
+from headrace.engine.explain import Beside, Line, Part, Special, Step
 from headrace.engine.pairs import PairsOf
 from headrace.engine.run import Wave
 from headrace.engine.schedule import opened_parts, opened_shares
@@ -22,7 +22,7 @@ def lines_of(wave: Wave, s: int, payee_no: int) -> tuple[Line, ...]:
         parts.setdefault(int(row["k"]), []).append(
             Part(
                 position=row["position"], base=row["base"], units=row["units"], rate=row["rate"],
-                per_unit=row["per_unit"], share=row["share"],
+                per_unit=row["per_unit"], share=row["share"], table_row=row["table_row"], special=_special(row),
             )
         )  # fmt: skip
     quotes = _quotes(wave, s)
@@ -37,6 +37,13 @@ def lines_of(wave: Wave, s: int, payee_no: int) -> tuple[Line, ...]:
         f"{join}LEFT JOIN program_labels x ON x.program = a.lost_to WHERE a.s = {s} AND a.payee_no = {payee_no} ORDER BY a.k"
     ).to_pylist()
     return tuple(_line(row, parts.get(int(row["k"]), []), quotes) for row in rows)
+
+
+def _special(row: Mapping[str, Any]) -> Special | None:
+    prices = {name: row.get(name) for name in ("down_to", "down_by", "margin_to")}
+    if all(price is None for price in prices.values()):
+        return None
+    return Special(cost=row["cost"], amount=row["amount"], quantity=row["quantity"], **prices)
 
 
 def _taken(wave: Wave) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
-from headrace.engine.explain import Balance, Edge, Line, LineOpened, Met, Part, Step
+from headrace.engine.explain import Balance, Edge, Line, LineOpened, Met, Part, Special, Step
 from headrace.engine.numeric import plain
 
 _STEPS: Mapping[str, str] = {
@@ -133,6 +133,12 @@ def _pays(edge: Edge) -> Iterator[str]:
         yield f"{number(edge.per_unit)} a unit"
     if edge.bonus:
         yield f"bonus {number(edge.bonus)}"
+    if edge.down_to is not None:
+        yield f"what the cost is above {number(edge.down_to)} a unit"
+    if edge.down_by is not None:
+        yield f"{number(edge.down_by)} a unit off the price"
+    if edge.margin_to is not None:
+        yield f"what is missing to a margin of {percent(edge.margin_to)}"
 
 
 def line_words(line: Line, unit: str, currency: str, decimals: int) -> str:
@@ -178,14 +184,35 @@ def _parts(line: Line, decimals: int) -> Iterator[str]:
 
 def _part(part: Part, decimals: int) -> str:
     where = "below the first tier" if part.position is None else f"in tier {part.position}"
+    if part.table_row:
+        where = f"by row {part.position} of the table"
     terms: list[str] = []
     if part.rate:
         terms.append(f"{money(part.base, decimals)} {where} at {percent(part.rate)}")
     if part.per_unit:
         terms.append(f"{number(part.units)} units {where} at {number(part.per_unit)}")
+    if part.special is not None:
+        terms += [f"{said}, {where}" for said in _special(part.special, decimals)]
+        sum_ = " and ".join(terms)
+        kept = "" if part.share else " (a credit is never turned around)"
+        return f"{sum_} = {money(part.share, decimals)}{kept}"
     if not terms:
         return f"{money(part.base, decimals)} lies {where} = {money(part.share, decimals)}"
     return " and ".join(terms) + f" = {money(part.share, decimals)}"
+
+
+def _special(special: Special, decimals: int) -> Iterator[str]:
+    """Say the arithmetic of a special price."""
+    if special.down_to is not None:
+        yield f"cost {money(special.cost, decimals)} − {number(special.quantity)} × {number(special.down_to)}"
+    if special.down_by is not None:
+        yield f"{number(special.quantity)} units × {number(special.down_by)} off"
+    if special.margin_to is not None:
+        kept = number(Decimal(1) - special.margin_to)
+        yield (
+            f"cost {money(special.cost, decimals)} − {money(special.amount, decimals)} × {kept}, which leaves a margin of "
+            f"{percent(special.margin_to)}"
+        )
 
 
 def _step(step: Step, decimals: int) -> str:

@@ -156,10 +156,14 @@ def _crossing_parts(needs: Needs) -> str:
 def opened_parts(needs: Needs, scope: int) -> str:
     """Write the query of the parts of every earning line of a scope: s, k, step, position, base, units, rate, per_unit, share.
 
-    What they give adds up to what the coefficients of `shares` give: both are written by the same functions.
+    Beside them table_row tells a row of a table from a tier, and, where some program has special prices: cost, amount, quantity,
+    down_to, down_by, margin_to. What they give adds up to what the coefficients of `shares` give: both are written by the same
+    functions.
     """
     columns = "s, k, step, position, b AS base, u AS units, rate, per_unit"
-    crossing = f"SELECT {columns}, {_coefficients(needs, 'l')} AS share FROM ({_crossing_parts(needs)}) l"
+    values, prices = (SPECIALS, ("down_to", "down_by", "margin_to")) if needs.special else ((), ())
+    further = "".join(f", {column}" for column in (*values, *prices))
+    crossing = f"SELECT {columns}{further}, {_coefficients(needs, 'l')} AS share FROM ({_crossing_parts(needs)}) l"
     modes = f"CASE l.mode WHEN {INCREMENTAL} THEN l.{{0}} WHEN {TOTAL} THEN f.{{1}} ELSE f.{{0}} END AS {{0}}"
     chosen = ", ".join(
         modes.format(own, total)
@@ -174,19 +178,25 @@ def opened_parts(needs: Needs, scope: int) -> str:
         f"CASE l.mode WHEN {INCREMENTAL} THEN {_coefficients(needs, 'l')} WHEN {TOTAL} THEN "
         f"{_coefficients(needs, 'f', 'f.rate_total', 'f.per_unit_total')} ELSE {_coefficients(needs, 'f')} END"
     )
+    chosen += "".join(f", l.{value}" for value in values)
+    chosen += "".join(
+        f", CASE l.mode WHEN {INCREMENTAL} THEN l.{price} ELSE f.{price} END AS {price}" for price in prices
+    )
     whole = (
         f"SELECT l.s, l.k, l.b AS base, l.u AS units, {chosen}, {given} AS share FROM stepped l JOIN finals f ON f.s = l.s AND "
         "f.ladder = l.ladder JOIN card_terms t ON t.card = l.card LEFT JOIN crossings x ON x.s = l.s AND x.k = l.k "
         f"WHERE x.s IS NULL AND l.earns AND NOT t.on_growth AND NOT t.tabled AND l.mode <> {ROLLING}"
     )
     parts = [
-        f"SELECT s, k, step, position, base, units, rate, per_unit, share FROM ({each})" for each in (crossing, whole)
+        f"SELECT s, k, step, position, base, units, rate, per_unit{further}, share, FALSE AS table_row FROM ({each})"
+        for each in (crossing, whole)
     ]
     if needs.table:
         rate = "coalesce(l.own_rate, tr.rate)" if needs.against else "tr.rate"
+        none = "".join(f", NULL AS {column}" for column in (*values, *prices))
         parts.append(
             "SELECT l.s, l.k, NULL AS step, tr.row_no + 1 AS position, l.b AS base, l.u AS units, "
-            f"{rate} AS rate, tr.per_unit, {_coefficients(needs, 'tr', rate, 'tr.per_unit')} AS share "
+            f"{rate} AS rate, tr.per_unit{none}, {_coefficients(needs, 'tr', rate, 'tr.per_unit')} AS share, TRUE AS table_row "
             "FROM stepped l JOIN table_rows tr ON tr.card = l.card AND tr.row_no = l.table_row WHERE l.earns"
         )
     return f"SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE s = {scope} ORDER BY k, step"
