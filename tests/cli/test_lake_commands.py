@@ -69,3 +69,16 @@ def test_lists_what_the_lake_holds(run: Run) -> None:
     status = run("lake", "status", "--lake", "lake", "--json").json
     assert [(batch["batch_seq"], batch["accepted"]) for batch in status["batches"]] == [(1, 3)]
     assert list(status["references"]) == ["partners"]
+
+
+def test_a_suspected_duplicate_loads_when_it_is_marked_and_released(run: Run, tmp_path: Path) -> None:
+    profile = run("profiles", "show", "canonical").out + "\nsuspects: [occurred_on, partner_id, product_id, amount]\n"
+    (tmp_path / "careful.yaml").write_text(profile)
+    (tmp_path / "more.csv").write_text(LINES.splitlines()[0] + "\nd,sale,2026-01-05,P1,K,1,600,USD\n")
+    into = ("--profile", "careful.yaml", "--lake", "lake", "--json")
+    held = run("intake", "more.csv", *into).json["files"][0]
+    assert (held["held"]["rows"], held["rejects"]) == (1, "rejects/more.csv.rejects.csv")
+    rejects = tmp_path / held["rejects"]
+    rejects.write_text(rejects.read_text().replace(",d,,d,", ",d,yes,d,"))
+    released = run("intake", held["rejects"], *into, "--release").json["files"][0]
+    assert (released["held"]["rows"], released["loaded"]["amounts"]) == (0, {"USD": "600.000000"})

@@ -20,11 +20,13 @@ def _blocks() -> list[str]:
 
 
 def test_the_worked_example(desk: Desk) -> None:
-    _, file, profile, *_ = _blocks()
+    _, file, profile, rejects, *_ = _blocks()
     head, *rows = file.splitlines()
     report = desk.load(profile, *rows, head=head)
     assert counts(report) == (4, 3, 1, 0, 0)
     assert codes(report) == [(5, "Datum", "no_such_date")]
+    assert report.rejects is not None
+    assert report.rejects.read_text("utf-8").splitlines() == rejects.splitlines()[:2]
     assert desk.lines("line_id, kind, occurred_on, quantity, unit, amount") == [
         ("acme:G-101:1", "return", dt.date(2026, 4, 9), -1, "EA", Decimal("-99.9")),
         ("acme:R-100:1", "sale", dt.date(2026, 4, 3), 24, "EA", Decimal("1234.5")),

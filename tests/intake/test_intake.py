@@ -57,10 +57,10 @@ def test_rejects_can_be_repaired_and_sent_again(desk: Desk) -> None:
     report = desk.load(PROFILE, "A1;1;03.04.2026;P1;X;1;x", "A1;2;03.04.2026;P1;Ä;1;5", "A1;3;03.04.2026;P1;X;y;2,5")
     assert report.rejects is not None
     text = report.rejects.read_text("utf-8")
-    assert text.splitlines()[0] == "_row,_outcome,_reasons,Rechnung,Position,Datum,Händler,Artikel,Menge,Betrag"
+    assert text.splitlines()[0] == f"_row;_outcome;_reasons;_line_id;_release;{HEAD}"
     assert "Betrag: bad_number" in text
     repaired = desk.folder / "repaired.csv"
-    repaired.write_text(text.replace(",x\n", ',"1,25"\n').replace(",y,", ",2,"), "utf-8")
+    repaired.write_text(text.replace(";x\n", ";1,25\n").replace(";y;", ";2;"), "utf-8")
     again = desk.load_file(PROFILE, repaired)
     assert counts(again) == (2, 2, 0, 0, 0)
     assert [(line, amount) for line, _, amount in desk.lines()] == [

@@ -118,3 +118,15 @@ def test_threads_that_read_while_another_appends_see_whole_batches(lake: Lake) -
         for number in range(9, 19):
             take_in(lake, f"b{number}", lines(numbered(number * 10, 10), seed=number))
         assert all(reads)
+
+
+def test_reader_sees_what_came_after_a_log_that_other_software_shortened(lake: Lake) -> None:
+    reader = Lake(lake.folder)
+    before = reader.last_batch_seq()
+    take_in(lake, "later", lines(["X"]))
+    lake.maintain()
+    log = lake.folder / "lines" / "_delta_log"
+    for entry in sorted(log.glob("*.json"))[:-1]:
+        entry.unlink()
+    assert reader.last_batch_seq() == before + 1
+    assert content(reader.lines()) == content(Lake(lake.folder).lines())

@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -93,3 +94,28 @@ def test_two_runs_cannot_take_the_same_place(book: Book) -> None:
         book.begin(replace(RUN, run="r2"))
     assert refused.value.code == "finalised_meanwhile"
     assert [run.run for run in book.runs()] == ["r1"]
+
+
+def test_a_book_that_is_not_there_is_read_as_an_empty_one_and_not_made(tmp_path: Path) -> None:
+    with Book(tmp_path, to_read=True) as book:
+        assert (book.references(), book.runs(), book.postings(), book.programs()) == ({}, [], [], [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_sees_what_a_writer_that_is_still_there_has_written(tmp_path: Path) -> None:
+    with Book(tmp_path) as writer:
+        writer.set_reference("partners", "h1", source="partners.csv")
+        with Book(tmp_path, to_read=True) as reader:
+            assert reader.references() == {"partners": "h1"}
+            writer.set_reference("partners", "h2", source="partners.csv")
+            assert reader.references() == {"partners": "h2"}
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                reader.set_reference("partners", "h3", source="x")
+
+
+def test_a_reader_refuses_a_book_of_a_newer_headrace(tmp_path: Path) -> None:
+    with Book(tmp_path) as book:
+        book._con.execute("PRAGMA user_version = 99")
+    with pytest.raises(Refusal) as refused:
+        Book(tmp_path, to_read=True)
+    assert refused.value.code == "book_newer"

@@ -51,7 +51,7 @@ def calculate(  # noqa: PLR0917 (one argument an option)
         "calendar": calendar,
     }
     programs, findings = inputs.documents(terms)
-    with opening.opened(given, lake=lake, schema=schema) as source:
+    with opening.opened(given, lake=lake, schema=schema, keep=out is not None) as source:
         day = as_of.date() if as_of else None
         if has_errors(findings):
             run = Run(result=None, findings=(*findings, *source.findings))

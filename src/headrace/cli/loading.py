@@ -56,6 +56,12 @@ def take_in(  # noqa: PLR0917 (one argument an option)
     confirm_shrinkage: Annotated[
         bool, typer.Option(help="A replacing file may hold far less than what stands; say that this is meant.")
     ] = False,
+    release: Annotated[
+        bool,
+        typer.Option(
+            help="Load the held rows of a file of rejects that you looked at and marked: those with yes under _release."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Check everything and load nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
@@ -79,6 +85,7 @@ def take_in(  # noqa: PLR0917 (one argument an option)
             period=_period(from_, until),
             expected=totals if any((rows, quantity, amount)) else None,
             shrinkage_confirmed=confirm_shrinkage,
+            release=release,
             dry_run=dry_run,
         )
         with show.err.status(f"loading {len(files)} file{'s' if len(files) > 1 else ''} …"):
@@ -172,7 +179,7 @@ def _show_report(report: Report) -> None:
     show.findings(report.findings)
     rejected = [str(file.rejects) for file in report.files if file.rejects is not None]
     if rejected:
-        show.out.print(f"Repair and send again: {', '.join(rejected)}")
+        show.out.print(f"Repair or release, and send again: {', '.join(rejected)}")
 
 
 def _show_totals(file: FileReport) -> None:

@@ -13,20 +13,24 @@ from headrace.runs.sources import Source, from_cited_files, from_cited_lake, fro
 
 @contextmanager
 def opened(
-    given: Mapping[str, Path | None], *, lake: Path | None = None, schema: Sequence[str] | None = None
+    given: Mapping[str, Path | None],
+    *,
+    lake: Path | None = None,
+    schema: Sequence[str] | None = None,
+    keep: bool = False,
 ) -> Iterator[Source]:
     """Open the tables that a command was given: files by their names in engine.schema.TABLES, or a lake, or both.
 
-    Beside a lake, files take the place of the lake's reference tables. Raises Refusal `no_lines` and `two_sources`.
+    Beside a lake, files take the place of the lake's reference tables. keep: for a run that is written and cites the lake;
+    without it nothing is written there. Raises Refusal `no_lines` and `two_sources`.
     """
     files = {kind: path for kind, path in given.items() if path is not None}
     with tempfile.TemporaryDirectory(prefix="headrace-") as scratch:
         if lake is not None:
             if "lines" in files:
                 raise Refusal("two_sources", "Lines come either from --lines or from --lake. Leave out one of them.")
-            # The lake before the book, which makes its file where there is none.
-            with closing(Lake(lake)) as facts, Book(lake) as book:
-                yield from_lake(facts, book, files=files, into=Path(scratch), schema=_schemas(schema, files))
+            with closing(Lake(lake)) as facts, Book(lake, to_read=True) as book:
+                yield from_lake(facts, book, files=files, into=Path(scratch), schema=_schemas(schema, files), keep=keep)
         elif "lines" in files:
             yield from_files(files, into=Path(scratch), schema=_schemas(schema, files))
         else:

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +12,10 @@ import pyarrow.csv as pa_csv
 
 from headrace.intake.container import RECORD_BYTES_MAX, Text, open_bytes, survey_text
 from headrace.intake.findings_log import FindingLog
-from headrace.intake.staging import ROW, TEXT, Staged, check_header, write_staged
+from headrace.intake.staging import ROW, TEXT, RaggedRows, Staged, check_header, write_staged
 
 DELIMITERS = (",", ";", "\t", "|")
+REJECTS_BEGIN = "_row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +40,18 @@ def stage_csv(path: Path, name: str, log: FindingLog, *, into: Path, form: CsvFo
     columns = check_header(head.names, log, row=head.row)
     if columns is None:
         return None
-    ragged = into.with_suffix(".ragged")
-    with ragged.open("w", encoding="utf-8", newline="") as rest:
-        reading = _Reading(text, head, form, log, rest)
+    with RaggedRows(into.with_suffix(".ragged")) as ragged:
+        reading = _Reading(text, head, form, log, ragged)
         table = write_staged(into, reading.batches(), len(columns))
     if reading.failed:
         return None
-    if table.num_rows == 0 and not reading.ragged_rows:
+    if table.num_rows == 0 and not ragged.count:
         log.add("no_rows", "The file has a header and no records.", severity="warning")
-    return _without_empty_unnamed(
-        Staged(name, columns, (TEXT,) * len(columns), table, None, reading.ragged_rows, ragged), head.names
-    )
+    staged = Staged(
+        name, columns, (TEXT,) * len(columns), table,
+        ragged_rows=ragged.count, ragged=ragged.path, delimiter=head.delimiter,
+    )  # fmt: skip
+    return _without_empty_unnamed(staged, head.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ def _read_head(text: Text, form: CsvForm, log: FindingLog) -> _Head | None:
     delimiter = form.delimiter or detect_delimiter(text.sample)
     try:
         for row, cells in enumerate(_rows(text.sample, delimiter, form.quote), start=1):
-            if row == form.header_row or (form.header_row is None and any(cell.strip() for cell in cells)):
+            is_first = any(cell.strip() for cell in cells)
+            # A file of rejects begins with its header, wherever the header of the source's own files is.
+            if row == form.header_row or (is_first and (form.header_row is None or cells[0] == REJECTS_BEGIN)):
                 return _Head(cells, row, delimiter)
     except csv.Error as error:
         log.add(
@@ -109,10 +112,9 @@ class _Reading:
     head: _Head
     form: CsvForm
     log: FindingLog
-    rest: TextIO
-    ragged_rows: int = 0
+    ragged: RaggedRows
     failed: bool = False
-    _ragged: list[int] = field(default_factory=list)
+    _skipped: list[int] = field(default_factory=list)
     _next_row: int = 1
     _last: pa.RecordBatch | None = None
 
@@ -150,11 +152,10 @@ class _Reading:
         )
 
     def _note_ragged(self, row: pa_csv.InvalidRow) -> str:
-        self._ragged.append(row.number)
+        self._skipped.append(row.number)
         if row.number <= self.head.row or not row.text.strip(f"{self.head.delimiter} \t\r\n"):
             return "skip"
-        self.ragged_rows += 1
-        self.rest.write(row.text.rstrip("\r\n") + "\n")
+        self.ragged.add(row.number, self._cells(row.text.rstrip("\r\n")))
         hint = " It runs over several lines: a quote is probably not closed." if "\n" in row.text.strip() else ""
         self.log.add(
             "ragged_row",
@@ -165,16 +166,26 @@ class _Reading:
         )
         return "skip"
 
+    def _cells(self, text: str) -> list[str]:
+        """Split a row that has not the header's number of columns; give it whole where that cannot be done."""
+        try:
+            cells = next(_rows(text, self.head.delimiter, self.form.quote), [])
+        except csv.Error:
+            return [text]
+        while len(cells) > len(self.head.names) and not cells[-1]:
+            cells.pop()
+        return cells
+
     def _number(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Add the row numbers: consecutive, but for the rows that were skipped on the way."""
         count = batch.num_rows
-        skipped = [row for row in self._ragged if row >= self._next_row] if count else []
+        skipped = [row for row in self._skipped if row >= self._next_row] if count else []
         rows = pa.arange(self._next_row, self._next_row + count + len(skipped))
         if skipped:
             rows = rows.filter(pc.invert(pc.is_in(rows, pa.array(skipped, pa.int64())))).slice(0, count)
         if count:
             self._next_row = rows[-1].as_py() + 1
-            self._ragged = [row for row in self._ragged if row >= self._next_row]
+            self._skipped = [row for row in self._skipped if row >= self._next_row]
         return batch.append_column(pa.field(ROW, pa.int64()), rows)
 
     def _keep(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

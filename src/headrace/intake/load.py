@@ -24,6 +24,7 @@ from headrace.intake.findings_log import DETAIL_MAX, FindingLog
 from headrace.intake.mapping import SQL_TYPES, map_file, read_lines
 from headrace.intake.mapping import Mapping as LineMapping
 from headrace.intake.profile import ControlTotals, Profile
+from headrace.intake.rejects import write_rejects
 from headrace.intake.report import FileReport, Report
 from headrace.intake.staging import ROW, Staged, literal, quote
 from headrace.intake.store import Appended, FactStore, NewBatch
@@ -38,7 +39,8 @@ class Request:
     """What one intake is asked to do beside the profile.
 
     references: partners and products, as tables of engine.schema. period: half-open, what a replacing file stands for.
-    expected: control totals of this delivery. received_on: the day on which the files arrived.
+    expected: control totals of this delivery. received_on: the day on which the files arrived. release: load the held rows that
+    a reviewer marked in a file of rejects.
     """
 
     received_on: dt.date
@@ -46,6 +48,7 @@ class Request:
     period: tuple[dt.date, dt.date] | None = None
     expected: ControlTotals | None = None
     shrinkage_confirmed: bool = False
+    release: bool = False
     dry_run: bool = False
     detail_max: int = DETAIL_MAX
 
@@ -94,7 +97,7 @@ def _load_file(
 ) -> FileReport:
     log = FindingLog(str(path), request.detail_max)
     staged = _stage(path, profile, log, scratch)
-    mapping = map_file(profile, staged, log) if staged is not None else None
+    mapping = map_file(profile, staged, log, release=request.release) if staged is not None else None
     if staged is None or mapping is None:
         return _refused(path, profile, log)
     loading = _Loading(con, path, profile, store, request, out, scratch, log, staged, mapping)
@@ -157,6 +160,7 @@ class _Loading:
         plausibility.check_prices(con, self.mapping, request.references, self.log)
         identity.assign_ids(con, self.mapping)
         plausibility.check_suspects(con, self.mapping, self.store)
+        verdicts.release(con, self.mapping, self.log)
         comparison = None if self._hold_whole_file(totals) else self._meet_standing()
         self._decide()
         written, reversed_lines = self._write_lines(with_reversals=comparison is not None)
@@ -190,13 +194,13 @@ class _Loading:
 
     def _hold_whole_file(self, totals: Mapping[str, tuple[Decimal, Decimal]]) -> bool:
         """Hold every row where the file as a whole cannot be trusted; tell whether that is so."""
-        rest = f"lines_read WHERE {ROW} NOT IN (SELECT {ROW} FROM faults WHERE action <> 'warn')"
+        rest = f"lines_read WHERE {ROW} NOT IN (SELECT {ROW} FROM faults WHERE {verdicts.STOPPING})"
         if any(said != found for said, found in totals.values()):
             verdicts.note(
                 self.con, code="file_held", action="hold", rows=rest, stated="'A control total of the file differs.'"
             )
             return True
-        if self.profile.mode.kind == "replace" and self._holds_rows_without_identity():
+        if self._replaces() and self._holds_rows_without_identity():
             self.log.add(
                 "replacement_incomplete",
                 "The file stands for the whole period, and has rows that cannot be told (wrong number of"
@@ -227,6 +231,9 @@ class _Loading:
         )
         return True
 
+    def _replaces(self) -> bool:
+        return self.profile.mode.kind == "replace" and not self.mapping.is_of_rejects()
+
     def _holds_rows_without_identity(self) -> bool:
         unnamed = self.con.execute("SELECT 1 FROM lines_read WHERE _base IS NULL LIMIT 1").fetchall()
         return bool(unnamed) or self.staged.ragged_rows > 0
@@ -241,7 +248,7 @@ class _Loading:
                 ids = con.sql(f"SELECT _id AS line_id FROM {standing.good_rows()}").to_arrow_table()
                 self._note_known(store.known_line_ids(ids))
             return None
-        period = self.request.period if mode.kind == "replace" else None
+        period = self.request.period if self._replaces() else None
         if period is not None:
             standing.check_period(con, period)
         comparison = standing.correct(con, self.mapping, store, self.log, period=period)
@@ -330,9 +337,9 @@ class _Loading:
         con = self.con
         tallies = verdicts.tallies(con, ragged_rows=self.staged.ragged_rows)
         rejects = self.out / f"{self.path.name}.rejects.csv"
-        kept = tallies["rejected"].rows + tallies["held"].rows > self.staged.ragged_rows
+        kept = tallies["rejected"].rows + tallies["held"].rows > 0
         if kept:
-            verdicts.write_rejects(con, self.staged, rejects)
+            write_rejects(con, self.mapping, rejects, scratch=self.scratch)
         added = tallies["loaded"].rows + reversed_lines
         return FileReport(
             file=str(self.path),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import duckdb
@@ -17,7 +17,7 @@ from headrace.intake.staging import PLAIN, ROW, TEXT, Staged, as_sql_text, liter
 SQL_TYPES = {LINE: SQL_DECIMAL, pa.date32(): "DATE", pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR"}
 FIELD_TYPES = {"text": pa.string(), "decimal": LINE, "date": pa.date32(), "boolean": pa.bool_()}
 # What a file of rejects carries in front of the source's own columns.
-REJECT_COLUMNS = ("_row", "_outcome", "_reasons")
+REJECT_COLUMNS = ("_row", "_outcome", "_reasons", "_line_id", "_release")
 RETURNS = (Kind.RETURN.value, Kind.PURCHASE_RETURN.value)
 SIGNED = ("quantity", "amount", "gross_amount", "cost")
 
@@ -46,16 +46,21 @@ class MappedField:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How a file becomes lines."""
+    """How a file becomes lines. release: SQL of what a reviewer wrote under `_release`, in small letters, if asked for."""
 
     profile: Profile
     staged: Staged
     styles: Styles
     fields: tuple[MappedField, ...]
+    release: str | None = None
 
     def has(self, name: str) -> bool:
         """Tell whether this file gives a field."""
         return any(field.name == name for field in self.fields)
+
+    def is_of_rejects(self) -> bool:
+        """Tell whether the file is one of rejects, which never stands for a whole period."""
+        return {"_row", "_outcome", "_reasons"} <= set(self.staged.columns)
 
     def column(self, name: str) -> str:
         """Give SQL for the trimmed text of a source column, null where it is empty."""
@@ -98,8 +103,8 @@ def number_literal(number: Decimal) -> str:
     return f"CAST('{number:f}' AS {SQL_DECIMAL})"
 
 
-def map_file(profile: Profile, staged: Staged, log: FindingLog) -> Mapping | None:
-    """Match a profile to a file; null with a finding for each column that is not there."""
+def map_file(profile: Profile, staged: Staged, log: FindingLog, *, release: bool = False) -> Mapping | None:
+    """Match a profile to a file; null with a finding for each column that is not there. release: as a reviewer marked it."""
     missing = [(c, where) for c, where in profile.source_columns().items() if staged.position(c) is None]
     for column, where in missing:
         log.add(
@@ -110,7 +115,13 @@ def map_file(profile: Profile, staged: Staged, log: FindingLog) -> Mapping | Non
             row=1,
             column=column,
         )
-    if missing:
+    if release and "_release" not in staged.columns:
+        log.add(
+            "nothing_to_release",
+            "Rows are released in a file of rejects, which has a column _release; this file has none. Nothing was loaded.",
+            row=1,
+        )
+    if missing or (release and "_release" not in staged.columns):
         return None
     _tell_unused(profile, staged, log)
     styles = Styles(profile.numbers.style(), profile.dates.style())
@@ -121,7 +132,8 @@ def map_file(profile: Profile, staged: Staged, log: FindingLog) -> Mapping | Non
     }
     plain = {name: _map_field(name, field, staged, styles) for name, field in there.items() if not field.multiply}
     fields = tuple(plain.get(name) or _map_product(name, field, plain) for name, field in there.items())
-    return Mapping(profile, staged, styles, fields)
+    mapping = Mapping(profile, staged, styles, fields)
+    return replace(mapping, release=f"lower({mapping.column('_release')})") if release else mapping
 
 
 def _tell_unused(profile: Profile, staged: Staged, log: FindingLog) -> None:

@@ -4,9 +4,12 @@ Text stays text here: no parser may guess that a column is a number, because it 
 lie in a memory-mapped Arrow file, or stay in the Parquet file that they came from, so memory stays bounded.
 """
 
+import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import duckdb
 import pyarrow as pa
@@ -26,7 +29,8 @@ PLAIN = "PLAIN"
 class Staged:
     """Records of a file: `columns` are the header's names, in order; `types` how the file stores each, in DuckDB's words.
 
-    `ragged_rows` could not be split into the header's columns; `ragged` holds them as they came.
+    `ragged_rows` could not be split into the header's columns; `ragged` holds them, see RaggedRows. `delimiter`: what parts the
+    columns, or would in a text of them.
     """
 
     file: str
@@ -36,6 +40,7 @@ class Staged:
     parquet: Path | None = None
     ragged_rows: int = 0
     ragged: Path | None = None
+    delimiter: str = ","
 
     def register(self, con: duckdb.DuckDBPyConnection, name: str) -> None:
         """Make the records readable in SQL under a name, with columns _c0, _c1, … and __row__."""
@@ -65,6 +70,30 @@ class Staged:
             return self.columns.index(column)
         folded = [name.casefold() for name in self.columns]
         return folded.index(column.casefold()) if column.casefold() in folded else None
+
+
+class RaggedRows:
+    """The rows of a file that do not have the header's number of columns: their numbers and cells, in a CSV file."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin the file, or a new one in its place."""
+        self.path = path
+        self.count = 0
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, row: int, cells: Iterable[str]) -> None:
+        """Keep one row."""
+        self.count += 1
+        self._writer.writerow([row, *cells])
 
 
 def _stored(column: str, kind: str) -> str:

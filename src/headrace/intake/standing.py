@@ -18,7 +18,7 @@ from headrace.intake.findings_log import FindingLog
 from headrace.intake.mapping import SIGNED, Mapping
 from headrace.intake.staging import ROW, literal, quote
 from headrace.intake.store import REVERSAL, SUFFIX, FactStore
-from headrace.intake.verdicts import Tally, note
+from headrace.intake.verdicts import STOPPING, Tally, note
 
 _TURNED = {"sale": "return", "return": "sale", "purchase": "purchase_return", "purchase_return": "purchase"}
 # What may differ without the line being another: identity and arrival, which Headrace gives.
@@ -43,7 +43,7 @@ def named_rows() -> str:
 
 def good_rows() -> str:
     """Give SQL for the rows that nothing speaks against so far, with their line_id as `_id`."""
-    return f"(FROM {named_rows()} WHERE {ROW} NOT IN (SELECT {ROW} FROM faults WHERE action <> 'warn'))"
+    return f"(FROM {named_rows()} WHERE {ROW} NOT IN (SELECT {ROW} FROM faults WHERE {STOPPING}))"
 
 
 def begin(con: duckdb.DuckDBPyConnection) -> None:

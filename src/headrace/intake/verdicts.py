@@ -1,27 +1,31 @@
-"""What is decided about each row: faults by row, and from them the findings, the file of rejects, and the counts.
+"""What is decided about each row: faults by row, and from them the findings and the counts.
 
-The table `faults` holds one row per fault: _row, col, code, action (reject, hold, warn), stated (what the message is about).
-A row with a reject is rejected, else with a hold held, else loaded.
+The table `faults` holds one row per fault: _row, col, code, action (reject, hold, released, warn), stated (what the message is
+about). A row with a reject is rejected, else with a hold held, else loaded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 
 from headrace.engine.findings import Severity
 from headrace.intake.conversion import MESSAGES, Styles, describe
 from headrace.intake.findings_log import FindingLog
-from headrace.intake.mapping import REJECT_COLUMNS, fails, typed
 from headrace.intake.mapping import Mapping as LineMapping
-from headrace.intake.staging import ROW, Staged, as_sql_text, literal, quote
+from headrace.intake.mapping import fails, typed
+from headrace.intake.staging import ROW, literal
 
-SEVERITIES: Mapping[str, Severity] = {"reject": "error", "hold": "warning", "warn": "warning"}
+SEVERITIES: Mapping[str, Severity] = {"reject": "error", "hold": "warning", "released": "warning", "warn": "warning"}
+# SQL for whether a fault keeps its row from loading.
+STOPPING = "action IN ('reject', 'hold')"
+# Held for what a reviewer cannot wave through: two rows under one identity would be one line.
+_NOT_RELEASED = ("duplicate_line_id",)
 OUTCOMES: Mapping[str, str] = {
     "reject": " The row is rejected.",
     "hold": " The row is held for a decision.",
+    "released": " The row was released.",
     "warn": "",
 }
 OUTCOMES_OF_ROWS = ("loaded", "rejected", "held", "unchanged")
@@ -106,13 +110,45 @@ def note_bad_values(con: duckdb.DuckDBPyConnection, mapping: LineMapping) -> Non
     con.execute("DROP TABLE bad_rows")
 
 
+def release(con: duckdb.DuckDBPyConnection, mapping: LineMapping, log: FindingLog) -> None:
+    """Let rows go that are held and that a reviewer released. A release that cannot be understood rejects its row."""
+    if mapping.release is None:
+        _tell_unreleased(con, mapping, log)
+        return
+    note(
+        con,
+        code="unclear_release",
+        action="reject",
+        rows=f"raw WHERE {mapping.release} <> 'yes'",
+        column="'_release'",
+        stated=f"{mapping.release} || ' stands under _release. Write yes to load the row, or leave it empty.'",
+    )
+    codes = ", ".join(map(literal, _NOT_RELEASED))
+    con.execute(
+        f"UPDATE faults SET action = 'released' WHERE action = 'hold' AND code NOT IN ({codes})"
+        f" AND {ROW} IN (SELECT {ROW} FROM raw WHERE {mapping.release} = 'yes')"
+    )
+
+
+def _tell_unreleased(con: duckdb.DuckDBPyConnection, mapping: LineMapping, log: FindingLog) -> None:
+    if "_release" not in mapping.staged.columns:
+        return
+    marked = con.execute(f"SELECT count({mapping.column('_release')}) FROM raw").fetchall()[0][0]
+    if marked:
+        log.add(
+            "release_not_asked",
+            f"{marked:,} rows are marked under _release and were not released. Load the file with --release if they are meant.",
+            severity="warning",
+        )
+
+
 def decide(con: duckdb.DuckDBPyConnection) -> None:
     """Make the table `verdicts`: one row per row with a reject or hold, and its outcome."""
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE verdicts AS
         SELECT {ROW}, CASE WHEN bool_or(action = 'reject') THEN 'rejected' ELSE 'held' END AS outcome
-        FROM faults WHERE action <> 'warn' GROUP BY {ROW}"""
+        FROM faults WHERE {STOPPING} GROUP BY {ROW}"""
     )
 
 
@@ -165,24 +201,3 @@ def _tally(groups: Iterable[tuple[str | None, int, Decimal, Decimal]]) -> Tally:
         name = currency or "(none)"
         money[name] = money.get(name, Decimal(0)) + amount
     return Tally(rows, units, money)
-
-
-def write_rejects(con: duckdb.DuckDBPyConnection, staged: Staged, target: Path) -> None:
-    """Write rejected and held rows as they came, with row number, outcome and reasons in front, to be repaired and sent again.
-
-    The columns _row, _outcome, _reasons may stay in the file when it is sent again.
-    """
-    columns = ", ".join(
-        f"{as_sql_text(f'_c{i}', kind)} AS {quote(name)}"
-        for i, (name, kind) in enumerate(zip(staged.columns, staged.types, strict=True))
-        if name not in REJECT_COLUMNS
-    )
-    reasons = "string_agg(DISTINCT coalesce(col || ': ', '') || code, '; ' ORDER BY coalesce(col || ': ', '') || code)"
-    con.execute(
-        f"""
-        COPY (SELECT {ROW} AS _row, outcome AS _outcome, _reasons, {columns} FROM raw
-              JOIN verdicts USING ({ROW})
-              JOIN (SELECT {ROW}, {reasons} AS _reasons FROM faults WHERE action <> 'warn' GROUP BY {ROW}) USING ({ROW})
-              WHERE outcome IN ('rejected', 'held') ORDER BY {ROW})
-        TO {literal(str(target))} (FORMAT csv, HEADER)"""
-    )

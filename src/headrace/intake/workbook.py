@@ -16,7 +16,7 @@ import pyarrow.parquet as pa_parquet
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, WorksheetNotFound
 
 from headrace.intake.findings_log import FindingLog
-from headrace.intake.staging import PLAIN, TEXT, Staged, check_header, staged_schema, write_staged
+from headrace.intake.staging import PLAIN, TEXT, RaggedRows, Staged, check_header, staged_schema, write_staged
 
 BATCH_ROWS = 20_000
 DIGITS_OF_A_SPREADSHEET = 15
@@ -59,10 +59,11 @@ def stage_xlsx(path: Path, name: str, log: FindingLog, *, into: Path, form: Shee
     columns = check_header([cell_text(cell) for cell in cells[:width]], log, row=row)
     if columns is None:
         return None
-    table = write_staged(into, _batches(numbered, width, form.decimal, log), width)
-    if table.num_rows == 0:
+    with RaggedRows(into.with_suffix(".ragged")) as ragged:
+        table = write_staged(into, _batches(numbered, width, form.decimal, log, ragged), width)
+    if table.num_rows == 0 and not ragged.count:
         log.add("no_rows", "The sheet has a header and no records.", severity="warning")
-    return Staged(name, columns, (TEXT,) * width, table)
+    return Staged(name, columns, (TEXT,) * width, table, ragged_rows=ragged.count, ragged=ragged.path)
 
 
 def _open_sheet(path: Path, sheet: str | None, log: FindingLog) -> Iterator[tuple[int, Sequence[Cell]]] | None:
@@ -85,7 +86,7 @@ def _open_sheet(path: Path, sheet: str | None, log: FindingLog) -> Iterator[tupl
 
 
 def _batches(
-    rows: Iterator[tuple[int, Sequence[Cell]]], width: int, decimal: str, log: FindingLog
+    rows: Iterator[tuple[int, Sequence[Cell]]], width: int, decimal: str, log: FindingLog, ragged: RaggedRows
 ) -> Iterator[pa.RecordBatch]:
     records: list[list[str | None]] = []
     numbers: list[int] = []
@@ -96,6 +97,7 @@ def _batches(
                 f"Row {number} has values to the right of the last named column. Name the column or clear the cells.",
                 row=number,
             )
+            ragged.add(number, [cell_text(cell, decimal) or "" for cell in cells])
             continue
         records.append([cell_text(cell, decimal) for cell in cells[:width]] + [None] * (width - len(cells)))
         numbers.append(number)

@@ -75,11 +75,15 @@ class RunRow:
 class Book:
     """The book of one lake. One connection; use one object a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, to_read: bool = False) -> None:
         """Open the book of a lake's folder, and make it where it is not there.
 
-        Raises Refusal `book_newer` where a newer Headrace wrote it, `book_unwritable` where it cannot be opened.
+        to_read: nothing is written, not even a book, so that a user who may only read the folder can do so. Raises Refusal
+        `book_newer` where a newer Headrace wrote it, `book_unwritable` or `book_unreadable` where it cannot be opened.
         """
+        if to_read:
+            self._con = _open_to_read(folder)
+            return
         try:
             self._con = sqlite3.connect(folder / FILE_NAME, timeout=_BUSY_SECONDS, isolation_level=None)
         except sqlite3.OperationalError as error:
@@ -235,18 +239,8 @@ class Book:
 
     def _make(self, folder: Path) -> None:
         with self._transaction():
-            version = self._con.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    if statement.strip():
-                        self._con.execute(statement)
-                self._con.execute(f"PRAGMA user_version = {_FORMAT}")
-            elif version != _FORMAT:
-                raise Refusal(
-                    "book_newer",
-                    f"The book of runs in {folder} has format {version}; this version of Headrace knows {_FORMAT}. "
-                    "Use the newer version.",
-                )
+            if not _is_made(self._con, folder):
+                _make_tables(self._con)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -257,6 +251,65 @@ class Book:
             self._con.execute("ROLLBACK")
             raise
         self._con.execute("COMMIT")
+
+
+def _open_to_read(folder: Path) -> sqlite3.Connection:
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return _empty()
+    try:
+        return _read_only(path, "mode=rw")
+    except sqlite3.OperationalError as error:
+        # In a folder that this user cannot write, SQLite has no place for the files by which readers and writers see each
+        # other. Without a write-ahead log nobody is writing, and the file can be read as one that will not change.
+        if error.sqlite_errorname.startswith("SQLITE_READONLY") and not path.with_name(f"{FILE_NAME}-wal").exists():
+            return _read_only(path, "immutable=1")
+        raise _unreadable(folder, error) from error
+
+
+def _read_only(path: Path, how: str) -> sqlite3.Connection:
+    con = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        con.execute("PRAGMA query_only = ON")
+        if _is_made(con, path.parent):
+            return con
+    except BaseException:
+        con.close()
+        raise
+    con.close()
+    return _empty()
+
+
+def _empty() -> sqlite3.Connection:
+    con = sqlite3.connect(":memory:", isolation_level=None)
+    _make_tables(con)
+    return con
+
+
+def _is_made(con: sqlite3.Connection, folder: Path) -> bool:
+    version = con.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, _FORMAT):
+        raise Refusal(
+            "book_newer",
+            f"The book of runs in {folder} has format {version}; this version of Headrace knows {_FORMAT}. "
+            "Use the newer version.",
+        )
+    return bool(version == _FORMAT)
+
+
+def _make_tables(con: sqlite3.Connection) -> None:
+    for statement in _SCHEMA.split(";\n"):
+        if statement.strip():
+            con.execute(statement)
+    con.execute(f"PRAGMA user_version = {_FORMAT}")
+
+
+def _unreadable(folder: Path, error: Exception) -> Refusal:
+    message = (
+        f"The book of runs in {folder} cannot be read ({error}). Let somebody who may write there run `headrace lake recover`, "
+        "or work on a copy of the folder."
+    )
+    return Refusal("book_unreadable", message)
 
 
 def _unwritable(folder: Path, error: Exception) -> Refusal:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from headrace.engine.findings import Finding, Refusal
 from headrace.engine.schema import LINE, SUM, Tables
 from headrace.intake.tables import read_table, read_tables
-from headrace.lake import Lake
+from headrace.lake import Lake, content_hash
 from headrace.runs.book import Book, Posting
 
 FIXED = pa.schema(
@@ -89,31 +89,41 @@ def from_lake(
     files: Mapping[str, Path] | None = None,
     into: Path,
     schema: Mapping[str, str] | None = None,
+    keep: bool = True,
 ) -> Source:
     """Take the lines of a lake as of a batch (default: the last), and the reference tables that are in force there.
 
-    files: reference tables given by hand instead of those in force; they are kept in the lake as snapshots, so that the run
-    does not depend on the files. What was posted before comes from the book, as the table `posted`.
+    files: reference tables given by hand instead of those in force. What was posted before comes from the book, as the table
+    `posted`. keep: both are kept in the lake as snapshots, which a written run cites; without it nothing is written there.
     """
     references = dict(book.references())
     findings: list[Finding] = []
+    made: dict[str, pa.Table] = {}
+
+    def kept(table: pa.Table) -> str:
+        if keep:
+            return lake.store_snapshot(table)
+        named = content_hash(table)
+        made[named] = table
+        return named
+
     for kind, path in (files or {}).items():
         read = read_table(kind, path, into=into, schema_overrides=(schema or {}).get(kind))
         findings.extend(read.findings)
         if read.table is not None:
-            references[kind] = lake.store_snapshot(read.table)
+            references[kind] = kept(read.table)
     fixed = None
     if postings := book.postings():
-        fixed = lake.store_snapshot(_fixed_table(postings))
+        fixed = kept(_fixed_table(postings))
         if "posted" not in references:
-            references["posted"] = lake.store_snapshot(posted_table(postings))
+            references["posted"] = kept(posted_table(postings))
     cited = {
         "path": str(lake.folder.resolve()),
         "batch_seq": lake.last_batch_seq() if batch_seq is None else batch_seq,
         "references": dict(sorted(references.items())),
         "fixed": fixed,
     }
-    return _of_lake(lake, cited, tuple(findings))
+    return _of_lake(lake, cited, tuple(findings), made)
 
 
 def from_cited_lake(lake: Lake, cited: Mapping[str, object]) -> Source:
@@ -129,7 +139,7 @@ def from_cited_lake(lake: Lake, cited: Mapping[str, object]) -> Source:
             f"The statement was calculated as of batch {batch_seq}; the lake {lake.folder} holds only "
             f"{lake.last_batch_seq()}. Name the lake that it came from.",
         )
-    return _of_lake(lake, cited, ())
+    return _of_lake(lake, cited, (), {})
 
 
 def posted_table(postings: Sequence[Posting]) -> pa.Table:
@@ -168,16 +178,23 @@ def _fixed_table(postings: Sequence[Posting]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=FIXED)
 
 
-def _of_lake(lake: Lake, cited: Mapping[str, object], findings: tuple[Finding, ...]) -> Source:
+def _of_lake(
+    lake: Lake, cited: Mapping[str, object], findings: tuple[Finding, ...], made: Mapping[str, pa.Table]
+) -> Source:
+    """Load what is cited. made: tables that are not kept in the lake, by the hash of their content."""
+
+    def table(content: str) -> pa.Table:
+        return made[content] if content in made else lake.load_snapshot(content)
+
     references, batch_seq, fixed = cited["references"], cited["batch_seq"], cited.get("fixed")
     assert isinstance(references, Mapping)
     assert isinstance(batch_seq, int)
-    tables = {kind: lake.load_snapshot(content_hash) for kind, content_hash in references.items()}
+    tables = {kind: table(content) for kind, content in references.items()}
     return Source(
         tables=Tables(lake.lines(batch_seq), tables),
         citation={"lake": dict(cited)},
         findings=findings,
-        fixed=lake.load_snapshot(str(fixed)) if fixed else None,
+        fixed=table(str(fixed)) if fixed else None,
         awards=lake.awards(),
     )
 
