@@ -230,6 +230,7 @@ def test_a_replay_posts_nothing(run: Run, made: list[list[Terms]], channel: Fact
         }
         for row in first.statements
     ]
-    again = run(terms, replace(channel, references=channel.references | {"posted": posted}))
+    before = channel.references.get("posted", [])
+    again = run(terms, replace(channel, references=channel.references | {"posted": [*before, *posted]}))
     assert {row["to_post"] for row in again.statements} <= {Decimal(0)}
     assert column(again, "earned") == column(first, "earned")

@@ -121,11 +121,16 @@ def _amended(draw: st.DrawFn, first: Document, number: int) -> Document:
         "kinds": ["sale", "return"],
         "pays_on": draw(picked("amount", "quantity", "count")),
         "limits": {"payout": {"per_scope": Decimal(30)}},
+        "rounding": draw(picked({"decimals": 0}, {"remainder": "carry_forward"})),
         "schedule": document["schedule"] | {"mode": draw(picked("incremental", "retroactive", "rolling", "total"))},
     }
-    for key in ("returns", "facts_as_of", "lines", "partners", "kinds", "pays_on", "limits", "schedule"):
+    if document["applies"] == "next_period":
+        others["measure"] = document["measure"] | draw(
+            picked({"every": "month"}, {"every": "year"}, {"per": ["product"]})
+        )
+    for key, value in others.items():
         if draw(rarely(5)):
-            document = _with_if_valid(document, {key: others[key]}, key)
+            document = _with_if_valid(document, {key: value}, key)
     return document
 
 

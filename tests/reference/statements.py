@@ -47,7 +47,7 @@ def statement_row(
     posted = total(
         number(row["amount"])
         for row in world.rows("posted")
-        if row_fits(row, terms, statement.scope, statement.period) and _to_payee(row, statement, first)
+        if row_fits(row, terms, statement.scope, statement.period) and _to_payee(row, statement, first, findings)
     )
     unverified = total(entry.award for entry in statement.entries if entry.earns and not verified(entry))
     carried_in, carried = statement.carried_in or ZERO, statement.carried or ZERO
@@ -76,11 +76,15 @@ def statement_row(
     }
 
 
-def _to_payee(row: Row, statement: Statement, first: bool) -> bool:
+def _to_payee(row: Row, statement: Statement, first: bool, findings: set[str]) -> bool:
     """Tell whether a posting of the scope belongs to the statement's payee; one that names nobody belongs to the first."""
     if row.get("payee_kind") not in {None, statement.payee[0]}:
         return False
-    return first if row.get("payee_id") is None else row["payee_id"] == statement.payee[1]
+    if row.get("payee_id") is not None:
+        return row["payee_id"] == statement.payee[1]
+    if not first:
+        findings.add("posted_ambiguous")
+    return first
 
 
 def verified(entry: Entry) -> bool:

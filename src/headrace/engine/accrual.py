@@ -115,7 +115,7 @@ def provide(desk: Desk, plan: Plan, forecasts: pa.Table | None) -> None:
     rows: list[dict[str, object]] = []
     for account in accounts:
         key = (account.s, account.payee_no)
-        decimals = desk.book.decimals(account.edition.program)
+        decimals = desk.book.decimals(account.edition.number)
         accrued, forecast = account.earned, None
         if account.accrue.at == "forecast" and account.s in foreseen:
             forecast = account.earned

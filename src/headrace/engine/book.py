@@ -111,9 +111,9 @@ class Book:
         begun = [each for each in editions if each.since < each.until and each.since <= day_number(day)]
         return max(begun, key=lambda each: each.since, default=editions[0])
 
-    def decimals(self, program: int) -> int:
-        """Give how many decimals the amounts of a program keep."""
-        terms = self.editions[self.programs[program].editions[-1]].terms
+    def decimals(self, edition: int) -> int:
+        """Give how many decimals the amounts of a version's statements keep."""
+        terms = self.editions[edition].terms
         if terms.rounding.decimals is not None:
             return terms.rounding.decimals
         return minor_unit(terms.currency)

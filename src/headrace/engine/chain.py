@@ -132,7 +132,7 @@ def finish(book: Book, chain: Sequence[Account]) -> None:
     carried: Decimal | None = None
     for account in chain:
         terms = account.terms
-        decimals = book.decimals(account.edition.program)
+        decimals = book.decimals(account.edition.number)
         keeps_remainder = terms.rounding.remainder == "carry_forward"
         account.carried_in = carried
         account.zeroed = terms.limits.negative == "zero" and account.exact < 0

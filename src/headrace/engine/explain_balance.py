@@ -148,7 +148,7 @@ def open_balance(wave: Wave, row: Mapping[str, Any]) -> Balance:
     return Balance(
         program=row["program"], version=row["version"], payee_kind=row["payee_kind"], payee_id=row["payee_id"],
         scope=row["scope"], from_=row["from"], until=row["until"], currency=row["currency"],
-        decimals=book.decimals(edition.program),
+        decimals=book.decimals(edition.number),
         measure_word=" - ".join(measured_words(terms)), base_word=base_word(terms), unit=unit_of(wave, edition),
         terms=tuple(describe(terms)), inputs=_inputs(wave, row, settled), cards=_cards(wave, s, settled),
         measure=row["measure"], base=row["base"], tier=row["tier"], next_from=row["next_from"],
@@ -284,7 +284,7 @@ def _steps(wave: Wave, s: int, payee: int, settled: Mapping[str, Any], edition: 
         ("guarantee", lifted, {"amount": guarantee.amount if guarantee else None}),
         ("program_limit", settled["exact"], {"limit": edition.terms.limits.payout.program}),
     ]
-    marks += _rounding(settled, edition, wave.plan.book.decimals(edition.program))
+    marks += _rounding(settled, edition, wave.plan.book.decimals(edition.number))
     steps: list[Step] = []
     at = whole
     for code, after, parameters in marks:

@@ -131,7 +131,7 @@ def _meet(wave: Wave, number: int, line_id: str, values: Mapping[str, object]) -
     return _met(
         program.id, version=edition.terms.version, reason=reason, failure=failure, measures=any(row["measures"] for row in pairs),
         parameters=_parameters(wave, feed, edition, reason, {**values, "day": None if day is None else day_of(day)}, line_id),
-        currency=edition.terms.currency, decimals=book.decimals(number),
+        currency=edition.terms.currency, decimals=book.decimals(edition.number),
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def _earning(wave: Wave, number: int, line_id: str, pair: Mapping[str, Any]) -> 
     return _met(
         book.programs[number].id, version=edition.terms.version, measures=bool(pair["measures"]), line=line,
         payee_kind=statement["payee_kind"], payee_id=statement["payee_id"], scope=statement["scope"], from_=statement["from"],
-        until=statement["until"], currency=statement["currency"], decimals=book.decimals(number),
+        until=statement["until"], currency=statement["currency"], decimals=book.decimals(edition.number),
         measure_word=" - ".join(measured_words(edition.terms)), unit=unit_of(wave, edition),
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from headrace.engine.book import DAY_MAX, DAY_MIN, Edition, day_number
+from headrace.engine.book import DAY_MAX, DAY_MIN, Edition, day_number, day_of
 from headrace.engine.findings import Finding
 from headrace.engine.period import Periods, period_of, periods_between
 from headrace.engine.rules import Rule
@@ -299,9 +299,7 @@ def _picked(
         return row_on(dated, day if entry is None else entry.since)
     if periods is None:
         return row_on(dated, day)
-    if day == DAY_MIN:
-        return row_on(dated, day)
-    period = period_of(periods, date.fromordinal(day + date(1970, 1, 1).toordinal()))
+    period = period_of(periods, day_of(day) or date.min)
     if period is None:
         return row_on(dated, day)
     if kind == "period_start":

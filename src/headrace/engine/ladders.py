@@ -228,5 +228,5 @@ def _card_terms(book: Book, card: Card) -> dict[str, object]:
         "package_of": package.of if package else None, "package_pays": package.pays if package else None,
         "package_free": package.free if package else None, "package_started": package is not None and package.count == "started",
         "goods_buy": goods.buy if goods else None, "goods_get": goods.get if goods else None,
-        "decimals": book.decimals(edition.program),
+        "decimals": book.decimals(edition.number),
     }  # fmt: skip

@@ -148,7 +148,7 @@ def _scale(desk: Desk, editions: Sequence[Edition], values: AbstractSet[str] | N
     caps = [edition.terms.limits.payout.per_scope or Decimal(0) for edition in editions]
     rates = [coefficient_of(card, index) for card in cards for index in range(len(card.tiers))]
     measure = max(decimals, *(_decimals(edge) for edge in edges))
-    rounded = max(desk.book.decimals(edition.program) for edition in editions)
+    rounded = max(desk.book.decimals(edition.number) for edition in editions)
     rate = max(0, rounded - measure, *(_decimals(each) for each in rates), *(_decimals(cap) - measure for cap in caps))
     reach = int(together.scaleb(measure)) + 1
     highest = max(int(abs(each).scaleb(rate)) for each in rates) + 1
@@ -254,7 +254,7 @@ def _prices(desk: Desk, edition: Edition, scale: Scale, bands: int, most: int) -
     most: the most decimals that some edition rounds to; `lift` brings a rounded amount to as many.
     """
     card, terms = card_of(desk.book, edition), edition.terms
-    cap, decimals = terms.limits.payout.per_scope, desk.book.decimals(edition.program)
+    cap, decimals = terms.limits.payout.per_scope, desk.book.decimals(edition.number)
     row: dict[str, object] = {
         "edition": edition.number, "most": scale.far if cap is None else min(scale.far, scale.whole(cap, scale.price)),
         "unit": 10 ** (scale.price - decimals), "lift": 10 ** (most - decimals),
@@ -278,7 +278,7 @@ def _prices(desk: Desk, edition: Edition, scale: Scale, bands: int, most: int) -
 
 def _rounded(desk: Desk, editions: Sequence[Edition]) -> list[int]:
     """Give the decimals that amounts are rounded to, the fewest first."""
-    return sorted({desk.book.decimals(edition.program) for edition in editions})
+    return sorted({desk.book.decimals(edition.number) for edition in editions})
 
 
 def _run(session: Session, plan: Plan, scale: Scale, line: str) -> str:

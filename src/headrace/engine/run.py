@@ -162,7 +162,7 @@ def price_waves(
     assert judged.relation is not None
     source = add_distinct(session, plan.needs, judged.relation)
     short = {edition.program for feed in plan.feeds if feed.straight for edition in feed.editions}
-    decimals = {plan.book.decimals(program.number) for program in plan.book.programs}
+    decimals = {plan.book.decimals(edition.number) for edition in plan.book.editions}
     for wave, members in enumerate(waves):
         programs = [number for number in members if number not in judged.refused | short]
         taken = "taken" if wave else None

@@ -127,7 +127,7 @@ def _way(book: Book, edition: Edition, widest: int) -> dict[str, object]:
     owes = terms.limits.negative == "pay" and edges[0] == 0
     row: dict[str, object] = {
         "edition": edition.number, "card": card.number, "retroactive": terms.schedule.mode == "retroactive", "owes": owes,
-        "rates": by_rate(book, edition), "decimals": book.decimals(edition.program),
+        "rates": by_rate(book, edition), "decimals": book.decimals(edition.number),
         "payout_max": terms.limits.payout.per_scope, "rate_0": coefficient_of(card, 0) if owes else Decimal(0),
         "sum_0": Decimal(0),
     }  # fmt: skip
@@ -217,7 +217,7 @@ def settle_straight(
     """Make the statements of straight programs."""
     session = desk.session
     way = Way(put_ways(session, desk.book, editions))
-    decimals = {desk.book.decimals(edition.program) for edition in editions}
+    decimals = {desk.book.decimals(edition.number) for edition in editions}
     reached = f"CAST(w.total * {way.of_step('w.step', 'rate', 'w.rate_0')} AS {SHARE})"
     whole = f"CASE WHEN w.retroactive THEN {reached} ELSE {way.earned('w.total')} END"
     capped = f"CASE WHEN w.payout_max IS NULL THEN {whole} ELSE least({whole}, CAST(w.payout_max AS {SHARE})) END"

@@ -249,22 +249,21 @@ class Values:
 
     def _missing(self, words: set[str]) -> str:
         """Write the reason why a line has no value: an input is null, or money has no exchange rate."""
-        raw = sorted({column for word in words for column in self._inputs(word)})
-        cases = (
-            f"WHEN {' OR '.join(f'{column} IS NULL' for column in raw)} THEN {CODE['value_missing']} " if raw else ""
-        )
+        nulls = sorted({f"{column} IS NULL" for word in words for column in self._inputs(word)})
+        unquoted = []
         if "fifo" in words:
-            cases = f"WHEN {self._fifo('unquoted')} THEN {CODE['no_exchange_rate']} " + cases
+            nulls.append(f"({self._fifo('cost')} IS NULL AND NOT coalesce({self._fifo('unquoted')}, FALSE))")
+            unquoted.append(self._fifo("unquoted"))
         if self._converts() and words & _MONEY:
-            cases += f"WHEN {self._rate()} IS NULL THEN {CODE['no_exchange_rate']} "
+            unquoted.append(f"{self._rate()} IS NULL")
+        cases = f"WHEN {' OR '.join(nulls)} THEN {CODE['value_missing']} " if nulls else ""
+        cases += f"WHEN {' OR '.join(unquoted)} THEN {CODE['no_exchange_rate']} " if unquoted else ""
         return f"CASE {cases}END" if cases else _NO_REASON
 
     def _inputs(self, word: str) -> tuple[str, ...]:
         if word.startswith("price_list."):
             self._pairs.product_row()
             return (f"pr.{name('c_' + word.partition('.')[2])}",)
-        if word == "fifo":
-            return (self._fifo("cost"),)
         return {"gross": ("l.gross_amount",), "cost": ("l.cost",), "margin": ("l.cost",)}.get(word, ())
 
     def _value(self, word: str) -> str:
