@@ -22,7 +22,7 @@ from headrace.engine.findings import Refusal
 from headrace.engine.session import Session
 from headrace.engine.session import name as quoted
 from headrace.engine.spark_dialect import carry, read, relations
-from headrace.engine.spark_start import open_spark
+from headrace.engine.spark_start import cut_off, open_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -151,12 +151,12 @@ class OnSpark(Session):
 
     def _keep(self, name: str, frame: "DataFrame") -> None:
         """Make a table on Spark, cut off from the statements before it."""
-        frame.localCheckpoint().createOrReplaceTempView(name)
+        cut_off(frame).createOrReplaceTempView(name)
         self._is_far(name, frozenset())
 
     def _name_view(self, name: str, query: str, reread: bool) -> None:
         frame = self._spark.sql(query)
-        (frame.localCheckpoint() if reread else frame).createOrReplaceTempView(name)
+        (cut_off(frame) if reread else frame).createOrReplaceTempView(name)
 
     def _frame(self, tree: exp.Expr) -> "DataFrame":
         return self._spark.sql(self._carried(tree))
@@ -256,14 +256,21 @@ class OnSpark(Session):
         ]
         self._keep(target, held.unionAll(rows.selectExpr(*items)))
 
-    def _update(self, tree: exp.Update) -> None:
-        """Make the table anew: rows that change, then the others."""
+    def _update(self, tree: exp.Expr) -> None:
+        """Make the table anew: rows that change, then the others. A row of the table must meet at most one of FROM."""
         target = tree.this.name
         condition = tree.args["where"].this
-        changed = exp.Star(replace=[exp.alias_(each.expression, each.this.name) for each in tree.expressions])
-        rest = exp.select("*").from_(target).where(exp.func("coalesce", condition.copy(), exp.false()).not_())
-        query = exp.union(exp.select(changed).from_(target).where(condition.copy()), rest, distinct=False)
-        self._keep(target, self._frame(query))
+        new = exp.Star(replace=[exp.alias_(each.expression, each.this.name) for each in tree.expressions])
+        changed = exp.select(exp.Column(this=new, table=exp.to_identifier(target))).from_(target)
+        kept = exp.select("*").from_(target)
+        if found := tree.args.get("from_"):
+            changed = changed.join(found.this.copy(), on=condition.copy())
+            met = exp.Exists(this=exp.select("1").from_(found.this.copy()).where(condition.copy()))
+            kept = kept.where(met.not_())
+        else:
+            changed = changed.where(condition.copy())
+            kept = kept.where(exp.func("coalesce", condition.copy(), exp.false()).not_())
+        self._keep(target, self._frame(exp.union(changed, kept, distinct=False)))
 
     def _write(self, frame: "DataFrame", path: Path) -> None:
         """Write one Parquet file, from the parts that Spark writes beside it."""
@@ -301,9 +308,15 @@ def _faults_named() -> Iterator[None]:
         if found := _OUT_OF_RANGE.search(told):
             message = f"A number left the range of its type: {found.group()} Check the largest quantities and amounts."
             raise Refusal("out_of_range", message) from error
-        first = told.splitlines()[0] if told else type(error).__name__
+        first = _first_cause(told) or type(error).__name__
         if isinstance(error, (AnalysisException, ParseException)):
             raise Refusal("spark_cannot", f"The plan has a statement that cannot run on Spark yet: {first}") from error
         if "OutOfMemoryError" in told:
             raise Refusal("out_of_memory", "Spark ran out of memory on these lines; raise the memory limit.") from error
         raise Refusal("spark_failed", f"Spark failed: {first}") from error
+
+
+def _first_cause(told: str) -> str:
+    """Give the line that says what happened: the one with the Java exception, where the first names only the call."""
+    lines = told.splitlines()
+    return next((line.removeprefix(": ") for line in lines if line.startswith(": ")), lines[0] if lines else "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from headrace.engine.findings import Refusal
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 MASTER = "HEADRACE_SPARK_MASTER"
 _HEAP_MIN = 1 << 30
@@ -64,6 +64,24 @@ def open_spark(
     if not spark.sparkContext.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, str(2 * spark.sparkContext.defaultParallelism))
     return session, running is None
+
+
+def cut_off(frame: "DataFrame") -> "DataFrame":
+    """Make the rows of a frame, and give a frame of these rows that knows nothing of how they were made.
+
+    A local checkpoint alone still carries the size that Spark guessed. Spark multiplies the sizes of what is joined, so that
+    after a few tables of tables the guess has millions of digits, and working it out takes longer than anything else.
+    """
+    from pyspark.sql import DataFrame
+
+    spark = frame.sparkSession
+    rows = frame.localCheckpoint()._jdf.queryExecution().analyzed()
+    unknown = spark._jvm.scala.Option.empty()
+    same = rows.copy(
+        rows.output(), rows.rdd(), rows.outputPartitioning(), rows.outputOrdering(), rows.isStreaming(), rows.stream(),
+        spark._jsparkSession, unknown, unknown, True,
+    )  # fmt: skip
+    return DataFrame(spark._jvm.org.apache.spark.sql.classic.Dataset.ofRows(spark._jsparkSession, same), spark)
 
 
 def _has_java() -> bool:
