@@ -75,13 +75,15 @@ def cut_off(frame: "DataFrame") -> "DataFrame":
     from pyspark.sql import DataFrame
 
     spark = frame.sparkSession
+    java = spark._jvm
+    assert java is not None
     rows = frame.localCheckpoint()._jdf.queryExecution().analyzed()
-    unknown = spark._jvm.scala.Option.empty()
+    unknown = java.scala.Option.empty()
     same = rows.copy(
         rows.output(), rows.rdd(), rows.outputPartitioning(), rows.outputOrdering(), rows.isStreaming(), rows.stream(),
         spark._jsparkSession, unknown, unknown, True,
     )  # fmt: skip
-    return DataFrame(spark._jvm.org.apache.spark.sql.classic.Dataset.ofRows(spark._jsparkSession, same), spark)
+    return DataFrame(java.org.apache.spark.sql.classic.Dataset.ofRows(spark._jsparkSession, same), spark)
 
 
 def _has_java() -> bool:
