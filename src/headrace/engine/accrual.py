@@ -54,8 +54,8 @@ def note_wave(desk: Desk, plan: Plan, wave: int) -> None:
     """Keep what the provision needs of the lines of a wave: `named_shares`, `foreseen_lines`, `sold_units`."""
     named = desk.editions(lambda each: _named_tier(each) is not None)
     if named:
-        _put_named_steps(desk, named)
-        _keep(desk, "named_shares", schedule.priced_at(plan.needs, "named_steps"), wave)
+        _put_named_tiers(desk, named)
+        _keep(desk, "named_shares", schedule.priced_at(plan.needs, "named_tiers"), wave)
     foreseen = _programs(desk, lambda accrue: accrue.at == "forecast")
     if foreseen:
         _keep(desk, "foreseen_lines", f"SELECT * FROM measured WHERE program IN ({foreseen})", wave)
@@ -86,18 +86,18 @@ def _named_tier(edition: Edition) -> str | None:
     return None if at in {"achieved", "forecast"} else at
 
 
-def _put_named_steps(desk: Desk, editions: set[int]) -> None:
-    """Make `named_steps`: for a version that governs a scope, which step of each rate card of its program is the named tier."""
+def _put_named_tiers(desk: Desk, editions: set[int]) -> None:
+    """Make `named_tiers`: for a version that governs a scope, which tier of each rate card has the name."""
     rows = [
-        {"edition": number, "card": card.number, "step": step, "bonus": tier.bonus or Decimal(0)}
+        {"edition": number, "card": card.number, "position": position, "bonus": tier.bonus or Decimal(0)}
         for number in sorted(editions)
         for card in desk.book.cards
         if desk.book.editions[card.version].program == desk.book.editions[number].program
-        for step, tier in enumerate(card.tiers, start=1)
+        for position, tier in enumerate(card.tiers, start=1)
         if tier.name == _named_tier(desk.book.editions[number])
     ]
-    schema = [("edition", pa.int32()), ("card", pa.int32()), ("step", pa.int32()), ("bonus", SUM_TYPE)]
-    desk.put("named_steps", rows, schema)
+    schema = [("edition", pa.int32()), ("card", pa.int32()), ("position", pa.int32()), ("bonus", SUM_TYPE)]
+    desk.put("named_tiers", rows, schema)
 
 
 def provide(desk: Desk, plan: Plan, forecasts: pa.Table | None) -> None:

@@ -180,17 +180,15 @@ def _cards(wave: Wave, s: int, settled: Mapping[str, Any]) -> tuple[Card, ...]:
 def _card(wave: Wave, number: int, ladder: int, total: Decimal) -> Card:
     card = wave.plan.book.cards[number]
     terms = wave.plan.book.editions[card.version].terms
-    steps = wave.desk.session.fetch(
-        f"SELECT * FROM ladders WHERE ladder = {ladder} AND step > 0 ORDER BY step"
-    ).to_pylist()
+    rungs = wave.desk.session.fetch(f"SELECT * FROM rungs WHERE ladder = {ladder} ORDER BY position").to_pylist()
     edges = tuple(
         Edge(
-            position=step["position"], name=tier.name, starts=step["low"], above=step["low_open"], rate=step["rate"],
-            per_unit=step["per_unit"], bonus=step["bonus"], down_to=step["down_to"], down_by=step["down_by"],
-            margin_to=step["margin_to"],
-            reached=total > step["low"] or (total == step["low"] and not step["low_open"]),
+            position=rung["position"], name=tier.name, starts=rung["low"], above=rung["low_open"], rate=rung["rate"],
+            per_unit=rung["per_unit"], bonus=tier.bonus or _ZERO, down_to=tier.down_to, down_by=tier.down_by,
+            margin_to=tier.margin_to,
+            reached=total > rung["low"] or (total == rung["low"] and not rung["low_open"]),
         )
-        for step, tier in zip(steps, card.tiers, strict=True)
+        for rung, tier in zip(rungs, card.tiers, strict=True)
     )  # fmt: skip
     rules = [
         ("partners", terms.partners),

@@ -39,6 +39,9 @@ RUNGS = pa.schema(
         ("high", SUM_TYPE),
         ("rate", RATE),
         ("per_unit", LINE),
+        ("down_to", LINE),
+        ("down_by", LINE),
+        ("margin_to", RATE),
     ]
 )
 CARD_TERMS = pa.schema(
@@ -130,7 +133,7 @@ def _stretches(
 
 
 def rung_rows(ladder: int, tiers: Sequence[Tier], edges: Sequence[Decimal]) -> list[dict[str, object]]:
-    """Give each tier of a ladder with its own edge and the next one's, for schedules in which every reached tier pays."""
+    """Give each tier of a ladder with its own edge and the next one's, whatever the stretches are."""
     ends = [*edges[1:], INFINITE][: len(edges)]
     return [
         {
@@ -141,6 +144,9 @@ def rung_rows(ladder: int, tiers: Sequence[Tier], edges: Sequence[Decimal]) -> l
             "high": high,
             "rate": _rate(tier),
             "per_unit": _unit(tier),
+            "down_to": tier.down_to,
+            "down_by": tier.down_by,
+            "margin_to": tier.margin_to,
         }
         for position, (tier, low, high) in enumerate(zip(tiers, edges, ends, strict=True), start=1)
     ]

@@ -97,22 +97,22 @@ def price(session: Session, needs: Needs) -> None:
     session.table("shares", _shares(needs))
 
 
-def priced_at(needs: Needs, steps: str) -> str:
-    """Write the query of what payees would get if their lines lay on given steps: s, payee_no, share, base, scope_base, bonus.
+def priced_at(needs: Needs, tiers: str) -> str:
+    """Write the query of what payees would get if their lines lay in given tiers: s, payee_no, share, base, scope_base, bonus.
 
-    steps: relation (edition, card, step, bonus): for the version that governs a scope, the step of each rate card. Reads what
+    tiers: relation (edition, card, position, bonus): for the version that governs a scope, the tier of each rate card. Reads what
     `price` left; fixed parts, boosts and limits of the line stay out.
     """
     whole = f"CAST(coalesce(sum(sum(l.paid)) OVER (PARTITION BY l.s), 0) AS {SUM})"
     return (
-        "SELECT l.s, l.payee_no, CAST(coalesce(sum(CASE WHEN l.earns AND r.step IS NOT NULL THEN "
+        "SELECT l.s, l.payee_no, CAST(coalesce(sum(CASE WHEN l.earns AND r.position IS NOT NULL THEN "
         f"{_coefficients(needs, 'r')} END), 0) "
         f"AS {SHARE}) AS share, CAST(sum(l.paid) AS {SUM}) AS base, {whole} AS scope_base, "
         f"CAST(coalesce(max(e.bonus), 0) AS {SUM}) AS bonus FROM priced_lines l JOIN scopes w ON w.s = l.s "
-        f"JOIN (SELECT DISTINCT edition FROM {steps}) a ON a.edition = w.edition "
-        f"LEFT JOIN {steps} n ON n.edition = w.edition AND n.card = l.card "
-        f"LEFT JOIN {steps} e ON e.edition = w.edition AND e.card = w.card "
-        "LEFT JOIN ladders r ON r.ladder = l.ladder AND r.step = n.step GROUP BY l.s, l.payee_no"
+        f"JOIN (SELECT DISTINCT edition FROM {tiers}) a ON a.edition = w.edition "
+        f"LEFT JOIN {tiers} n ON n.edition = w.edition AND n.card = l.card "
+        f"LEFT JOIN {tiers} e ON e.edition = w.edition AND e.card = w.card "
+        "LEFT JOIN rungs r ON r.ladder = l.ladder AND r.position = n.position GROUP BY l.s, l.payee_no"
     )
 
 
