@@ -42,7 +42,7 @@ def make_lake(watch: Stopwatch, *, size: dict[str, int], folder: str, lake: str)
 def append_batches(watch: Stopwatch, *, size: dict[str, int], lake: str, count: int, late: bool) -> dict[str, Any]:
     """Add `count` batches of 1,000 lines, each durable before the next: registered, checked for duplicates, appended.
 
-    late: the lines of one partner, spread over the two years; otherwise lines of all partners in order, on the days after.
+    late: the lines of one partner, spread over the two years; otherwise lines of all partners in order, on the last day.
     """
     store = Lake(Path(lake))
     before = store.last_batch_seq()
@@ -123,7 +123,8 @@ def batches(size: Size, count: int, *, first: int, late: bool) -> Iterator[pa.Ta
     with duckdb.connect() as connection:
         for number in range(count):
             start = size.lines + (first * 1_000 + number) * BATCH_LINES
-            days = {"days_from": 0, "days": DAYS} if late else {"days_from": DAYS + number, "days": 1}
+            # In order is on the last day that the programs hold, so that every line counts.
+            days = {"days_from": 0, "days": DAYS} if late else {"days_from": DAYS - 1, "days": 1}
             query = lines.lines_query(size, start, start + BATCH_LINES, **days)
             if late:
                 query = f"SELECT * REPLACE ('P00000' AS partner_id) FROM ({query})"
