@@ -20,7 +20,7 @@ $(UV):
 setup: .venv/.synced ## everything that the other targets need
 
 lock: $(UV) ## resolve the dependencies anew, with hashes and without registry addresses
-	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13 --group dev --extra spark pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13 --group dev --extra spark --extra server pyproject.toml -o requirements.lock
 
 lint: setup
 	$(RUN)/ruff check .
@@ -34,6 +34,7 @@ imports: setup
 
 test: setup ## what CI runs; needs nothing installed by hand
 	$(RUN)/pytest -m "not soak and not spark" -n 2
+	$(PY) -m tests.with_postgresql $(RUN)/pytest tests/server
 
 soak: setup ## the long ones, and those on Spark
 	$(RUN)/pytest -m "soak or spark"
