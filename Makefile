@@ -34,7 +34,7 @@ imports: setup
 
 test: setup ## what CI runs; needs nothing installed by hand
 	$(RUN)/pytest -m "not soak and not spark" -n 2
-	$(PY) -m tests.with_postgresql $(RUN)/pytest tests/server
+	$(PY) -m tests.with_postgresql $(RUN)/pytest -n 2 tests/server
 
 soak: setup ## the long ones, and those on Spark
 	$(RUN)/pytest -m "soak or spark"

@@ -31,6 +31,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             ("worker_class", "gthread"),
             ("threads", 8),
             ("timeout", 60),
+            ("control_socket_disable", True),
         ):
             self.cfg.set(name, value)
 
