@@ -39,7 +39,7 @@ def sign_in(client: Client, person: Person, password: str = PASSWORD) -> str:
 
 
 def code_of(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 def test_asvs_3_4_3_pages_may_run_nothing_that_is_written_into_them(client: Client, db: None) -> None:
