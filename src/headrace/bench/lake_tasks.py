@@ -70,9 +70,8 @@ def post_batches(
             book.set_reference(kind, store.store_snapshot(table), source="bench")
         followed = [ordered_program(each) if ordered else each for each in programs.twenty(made_up)]
         wanted = {each.program for each in followed}
-        for each in live.followed():
-            if each.program not in wanted:
-                book.remove_program(each.program)
+        for gone in {str(each["program"]) for each in book.programs()} - wanted:
+            book.remove_program(gone)
         for terms in followed:
             book.set_program(terms.program, terms.version, content_hash=terms_hash(terms), document=document(terms))
         with rest:
