@@ -20,6 +20,9 @@ HEADRACE_LOCAL = _env.local
 
 INSTALLED_APPS = [
     "headrace.foundation",
+    "headrace.workflow",
+    "headrace.sales",
+    "headrace.programs",
     "headrace.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",
