@@ -20,7 +20,7 @@ $(UV):
 setup: .venv/.synced ## everything that the other targets need
 
 lock: $(UV) ## resolve the dependencies anew, with hashes and without registry addresses
-	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13 --group dev --extra spark pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13 --group dev --extra spark --extra server pyproject.toml -o requirements.lock
 
 lint: setup
 	$(RUN)/ruff check .
@@ -34,6 +34,7 @@ imports: setup
 
 test: setup ## what CI runs; needs nothing installed by hand. One worker runs all that is on Spark, where Java is
 	$(RUN)/pytest -m "not soak" -n 2 --dist loadgroup
+	$(PY) -m tests.with_postgresql $(RUN)/pytest -m "not soak" -n 2 --dist loadgroup tests/server
 
 soak: setup ## the long ones
 	$(RUN)/pytest -m soak

@@ -69,6 +69,20 @@ COMMANDS = {
         "demo",
         "Write the sample channel's files: sales files in three layouts, reference files, profiles, programs, control totals.",
     ),
+    "serve": Listed("application", "Run the web application."),
+    "worker": Listed(
+        "application", "Run the jobs of the application: what is queued, what is scheduled, and again what failed."
+    ),
+    "migrate": Listed("application", "Bring the database of the application up to date."),
+    "found": Listed(
+        "application", "Make the first two administrators, once; each chooses a password by “Forgot your password?”."
+    ),
+    "doctor": Listed(
+        "application",
+        "Check configuration, database, audit trail, jobs, lake, files and mail: what is wrong and how to mend it.",
+    ),
+    "jobs": Listed("application", "List the jobs that failed for good, or run one again."),
+    "audit": Listed("application", "Prove the audit trail, or print its head for a witness."),
     "bench": Listed("bench", "Measure speed and memory against a yardstick in plain SQL."),
 }
 

@@ -31,8 +31,9 @@ from headrace.engine.findings import Finding, Refusal, has_errors
 from headrace.engine.terms import Terms
 from headrace.lake import Lake
 from headrace.lake.durable import make_folder, publish_folder
-from headrace.runs.book import Book, Posting, RunRow
+from headrace.runs.book import Posting, RunRow
 from headrace.runs.changes import covered, write_changes
+from headrace.runs.port import Decided
 from headrace.runs.record import cite
 from headrace.runs.sources import Source, from_lake
 from headrace.runs.written import write_run
@@ -56,7 +57,7 @@ class Finalised:
 
 
 def finalise(
-    program: Sequence[Terms], *, lake: Lake, book: Book, period_from: date | None, as_of: date | None = None
+    program: Sequence[Terms], *, lake: Lake, book: Decided, period_from: date | None, as_of: date | None = None
 ) -> Finalised:
     """Finalise the period of one program that starts on `period_from` (null: the program's whole life), and post it.
 
@@ -111,7 +112,7 @@ def finalise(
     return Finalised(run=row.run, statements=statements, posted=tuple(postings), findings=findings, folder=folder)
 
 
-def roll_forward(lake: Lake, book: Book) -> list[str]:
+def roll_forward(lake: Lake, book: Decided) -> list[str]:
     """Bring runs that were cut off to their end; give their names. Safe to call at any time, also twice at once."""
     pending = [run for run in book.runs() if run.state == "pending"]
     for run in pending:
@@ -124,7 +125,7 @@ def run_folder(lake: Lake, run: str) -> Path:
     return lake.folder / "runs" / run
 
 
-def _bring_to_end(lake: Lake, book: Book, row: RunRow) -> None:
+def _bring_to_end(lake: Lake, book: Decided, row: RunRow) -> None:
     folder = run_folder(lake, row.run)
     lake.append_awards(row.run, folder / "awards.parquet", batch_seq=row.batch_seq)
     book.finish(row.run, _postings(pq.read_table(folder / "statements.parquet")))

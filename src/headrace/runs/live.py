@@ -30,11 +30,10 @@ from headrace.engine.terms.canonical import terms_hash
 from headrace.engine.totals import Desktop, ScopeKey, Sums, Totals, work
 from headrace.lake import Lake, State
 from headrace.lake.register import Batch
-from headrace.lake.register_sqlite import SqliteRegister
-from headrace.live import Among, Followed, Posting, SqliteTotals, Standing, StatementKey, Work
-from headrace.runs.book import Book
+from headrace.live import Among, Followed, Posting, Standing, StatementKey, Work
 from headrace.runs.compare import STATEMENT_KEY, Difference, differences
 from headrace.runs.live_lines import BatchLines, batch_lines, lines_of, unknown_sales
+from headrace.runs.port import Decided
 from headrace.runs.sources import from_lake
 
 _TRIES = 5
@@ -57,12 +56,11 @@ class CaughtUp:
 class Live:
     """The balances of one lake. One object a thread; keeps connections and reference tables between batches."""
 
-    def __init__(self, lake: Lake, book: Book) -> None:
-        """Open the balances in the file of the lake's register."""
-        assert isinstance(lake.register, SqliteRegister)
+    def __init__(self, lake: Lake, book: Decided) -> None:
+        """Open the balances, which lie where the lake's register does."""
         self._lake = lake
         self._book = book
-        self._store = SqliteTotals(lake.register)
+        self._store = book.totals(lake)
         self._con = duckdb.connect()
         self._desktop = Desktop()
         self._hashes: dict[tuple[str, int], str] = {}

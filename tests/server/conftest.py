@@ -1,0 +1,48 @@
+"""People for the tests: two administrators who founded the installation, and anybody with a role that both agreed to."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from headrace.foundation import access, people
+from headrace.foundation.acts import Actor, acting_as
+from headrace.foundation.models import Person
+from headrace.foundation.roles import PARTNER_ROLES, VENDOR, Role
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+TODAY = NOW.date()
+PASSWORD = "a long password of 4 words"
+
+type Admins = tuple[Person, Person]
+type MakePerson = Callable[..., Person]
+
+
+@pytest.fixture(autouse=True)
+def acting() -> Iterator[None]:
+    """Act as the tests, from an address of the documentation's range."""
+    with acting_as(Actor(None, "test", "192.0.2.7")):
+        yield
+
+
+@pytest.fixture
+def admins(db: None) -> Admins:
+    """Found the installation."""
+    ada, ben = people.found(emails=("ada@example.com", "ben@example.com"), at=NOW)
+    return ada, ben
+
+
+@pytest.fixture
+def person_with(admins: Admins) -> MakePerson:
+    """Make a person with roles: asked for by the first administrator, approved by the second."""
+
+    def make(*roles: Role, email: str = "") -> Person:
+        email = email or f"{'-'.join(roles) or 'nobody'}@example.com"
+        organisation = "P1" if set(roles) & PARTNER_ROLES else VENDOR
+        member = people.invite(email=email, name="Cleo", organisation=organisation, by=admins[0], at=NOW)
+        for role in roles:
+            asked = access.request_role(membership=member.pk, role=role, by=admins[0], from_on=TODAY, at=NOW)
+            access.approve_role(grant=asked.pk, by=admins[1], at=NOW)
+        return member.person
+
+    return make

@@ -1,0 +1,144 @@
+"""Role × route: every address has an expectation for everybody, or this fails."""
+
+import uuid
+from collections.abc import Iterator, Set
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from headrace.foundation import access, people
+from headrace.foundation.models import Person
+from headrace.foundation.roles import PARTNER_ROLES, VENDOR, Role
+from tests.server.conftest import PASSWORD, Admins
+
+ANYBODY = "anybody"
+"""Not signed in."""
+ROLELESS = "roleless"
+"""Signed in, without a role."""
+
+SIGN_IN = 302
+ALL = {ROLELESS, *Role}
+ADMINISTRATORS = {Role.ADMINISTRATOR}
+REVIEWERS = {Role.ADMINISTRATOR, Role.AUDITOR}
+
+# name: (method, who gets in, the status they get, the status of others who are signed in)
+OURS: dict[str, tuple[str, Set[str], int, int]] = {
+    "home": ("get", ALL, 200, 0),
+    "roles": ("get", ADMINISTRATORS, 200, 403),
+    "request_role": ("post", ADMINISTRATORS, 422, 403),
+    "invite_person": ("post", ADMINISTRATORS, 422, 403),
+    "access_review": ("get", REVIEWERS, 200, 403),
+    "approve_role": ("post", ADMINISTRATORS, 404, 403),
+    "refuse_role": ("post", ADMINISTRATORS, 404, 403),
+    "end_role": ("post", ADMINISTRATORS, 404, 403),
+    "audit_trail": ("get", {Role.AUDITOR}, 200, 403),
+    "download_file": ("get", set(), 404, 404),
+}
+# Sign-in belongs to whoever it is about, in whatever role: (status to anybody, status to a person).
+SIGN_IN_PAGES: dict[str, tuple[int, int]] = {
+    "alive": (200, 200),
+    "account_login": (200, 302),
+    "account_confirm_login_code": (302, 302),
+    "account_inactive": (200, 200),
+    "account_signup": (200, 302),
+    "account_reauthenticate": (302, 200),
+    "account_email": (302, 200),
+    "account_email_verification_sent": (200, 200),
+    "account_confirm_email": (200, 200),
+    "account_change_password": (302, 200),
+    "account_set_password": (302, 302),
+    "account_reset_password": (200, 200),
+    "account_reset_password_done": (200, 200),
+    "account_reset_password_from_key": (200, 200),
+    "account_reset_password_from_key_done": (200, 200),
+    "mfa_index": (302, 200),
+    "mfa_authenticate": (302, 302),
+    "mfa_reauthenticate": (302, 200),
+    "mfa_activate_totp": (302, 302),
+    "mfa_deactivate_totp": (302, 302),
+    "mfa_view_recovery_codes": (302, 404),
+    "mfa_generate_recovery_codes": (302, 302),
+    "mfa_download_recovery_codes": (302, 404),
+    "mfa_list_webauthn": (302, 200),
+    "mfa_add_webauthn": (302, 302),
+    "mfa_remove_webauthn": (302, 302),
+    "mfa_edit_webauthn": (302, 302),
+    "mfa_reauthenticate_webauthn": (302, 302),
+    "mfa_login_webauthn": (302, 302),
+    "usersessions_list": (302, 200),
+    "account_logout": (302, 200),
+}
+ARGUMENTS: dict[str, dict[str, object]] = {
+    "approve_role": {"grant": uuid.UUID(int=1)},
+    "refuse_role": {"grant": uuid.UUID(int=1)},
+    "end_role": {"grant": uuid.UUID(int=1)},
+    "download_file": {"file": uuid.UUID(int=1)},
+    "account_confirm_email": {"key": "x"},
+    "account_reset_password_from_key": {"uidb36": "x", "key": "y"},
+    "mfa_remove_webauthn": {"pk": 1},
+    "mfa_edit_webauthn": {"pk": 1},
+}
+
+
+def names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names(pattern.url_patterns)
+        else:
+            yield pattern.name or f"unnamed {pattern.pattern}"
+
+
+def test_every_address_has_an_expectation() -> None:
+    assert set(names(get_resolver().url_patterns)) == {*OURS, *SIGN_IN_PAGES}
+
+
+def signed_in(admins: Admins, who: str) -> Client:
+    """Sign somebody in who has the role from today on, and a second factor."""
+    now = timezone.now()
+    organisation = "P1" if who in PARTNER_ROLES else VENDOR
+    member = people.invite(email=f"{who}@example.com", name=who, organisation=organisation, by=admins[0], at=now)
+    if who != ROLELESS:
+        asked = access.request_role(membership=member.pk, role=Role(who), by=admins[0], from_on=now.date(), at=now)
+        access.approve_role(grant=asked.pk, by=admins[1], at=now)
+    return with_second_factor(member.person)
+
+
+def with_second_factor(person: Person) -> Client:
+    TOTP.activate(person, generate_totp_secret())
+    person.set_password(PASSWORD)
+    person.save()
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+@pytest.mark.parametrize("who", [ANYBODY, ROLELESS, *Role])
+def test_asvs_8_3_1_everybody_sees_what_is_expected_and_no_more(who: str, admins: Admins) -> None:
+    client = Client() if who == ANYBODY else signed_in(admins, who)
+    seen, expected = {}, {}
+    for name, (method, allowed, status, otherwise) in OURS.items():
+        address = reverse(name, kwargs=ARGUMENTS.get(name))
+        data = {"reason": "not needed"} if name == "refuse_role" else {}
+        seen[name] = getattr(client, method)(address, data, secure=True).status_code
+        expected[name] = SIGN_IN if who == ANYBODY else status if who in allowed else otherwise
+    for name, (to_anybody, to_a_person) in SIGN_IN_PAGES.items():
+        seen[name] = client.get(reverse(name, kwargs=ARGUMENTS.get(name)), secure=True).status_code
+        expected[name] = to_anybody if who == ANYBODY else to_a_person
+    assert seen == expected
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in OURS.items() if row[0] == "post"))
+def test_asvs_3_5_3_what_changes_something_is_not_a_link(name: str, admins: Admins) -> None:
+    client = with_second_factor(admins[0])
+    assert client.get(reverse(name, kwargs=ARGUMENTS.get(name)), secure=True).status_code == 405
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in OURS.items() if row[0] == "post"))
+def test_asvs_3_5_1_a_form_of_another_site_is_refused(name: str, admins: Admins) -> None:
+    client = Client(enforce_csrf_checks=True)
+    TOTP.activate(admins[0], generate_totp_secret())
+    client.force_login(admins[0])
+    assert client.post(reverse(name, kwargs=ARGUMENTS.get(name)), secure=True).status_code == 403
