@@ -22,6 +22,13 @@ _STATUS = {
     "file_unknown": 404,
     "grant_unknown": 404,
     "membership_unknown": 404,
+    "request_unknown": 404,
+    "delivery_unknown": 404,
+    "program_unknown": 404,
+    "version_unknown": 404,
+    "step_unknown": 404,
+    "balance_unknown": 404,
+    "statement_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 
@@ -66,9 +73,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """Give the pages that the menu offers to whoever looks."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"may_grant": False, "may_audit": False}
-    permissions = access.permitted(user, VENDOR, timezone.now().date())
+        return {"may_grant": False, "may_audit": False, "may_read": False, "may_see_money": False}
+    day = timezone.now().date()
+    permissions = access.permitted(user, VENDOR, day)
+    own = (access.permitted(user, each, day) for each in access.organisations_of(user, day))
     return {
+        "may_read": Permission.READ_ALL in permissions,
+        "may_see_money": Permission.READ_ALL in permissions or any(Permission.READ_OWN in each for each in own),
         "may_grant": Permission.GRANT_ROLE in permissions,
         "may_audit": Permission.READ_AUDIT in permissions,
     }

@@ -13,6 +13,4 @@ class Programs(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register jobs, listeners and what follows from approvals."""
         import_module("headrace.programs.tasks")
-        import_module("headrace.programs.approvals")

@@ -13,12 +13,11 @@ from headrace.engine.findings import Refusal
 from headrace.lake import Lake
 from headrace.programs.live_totals import DatabaseTotals
 from headrace.programs.models import FinalPosting, FinalRun, Version
+from headrace.programs.versions import IN_FORCE
 from headrace.runs.book import Posting, RunRow
 from headrace.sales import references
 
 _AT_ONCE = 5_000
-KEPT = (Version.State.ACTIVE, Version.State.SUSPENDED, Version.State.ENDED)
-"""Versions whose balances are kept: once in force, what a version promised stays owed, and late lines still count."""
 
 
 class DatabaseBook:
@@ -34,7 +33,7 @@ class DatabaseBook:
 
     def programs(self) -> list[dict[str, object]]:
         """Give the documents of all versions whose balances are kept, by program and version."""
-        versions = Version.objects.filter(state__in=KEPT).order_by("program__code", "number")
+        versions = Version.objects.filter(state__in=IN_FORCE).order_by("program__code", "number")
         return list(versions.values_list("document", flat=True))
 
     def begin(self, run: RunRow) -> RunRow:

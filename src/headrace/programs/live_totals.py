@@ -85,11 +85,11 @@ class DatabaseTotals:
         rows = _of(LiveStatement.objects.all(), program, payee)
         return sorted((_standing(row) for row in rows), key=lambda each: _order(each.key))
 
-    def postings(self, *, program: str | None = None) -> list[Posting]:
+    def postings(self, *, program: str | None = None, payee: str | None = None) -> list[Posting]:
         """Give what was posted, in order of time."""
         return [
             Posting(key=_key(row), version=row.version, amount=row.amount, currency=row.currency, cause=row.cause)
-            for row in _of(LivePosting.objects.order_by("pk"), program, None)
+            for row in _of(LivePosting.objects.order_by("pk"), program, payee)
         ]
 
 

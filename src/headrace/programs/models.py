@@ -18,7 +18,8 @@ class Program(Recorded):
 class Version(Recorded):
     """One version of a program's terms; `document` never changes once it left the draft.
 
-    written: the document as its author wrote it. document: the whole document as JSON, by which it is calculated.
+    written: the document as its author wrote it. document: the whole document as JSON, by which it is calculated. author: who
+    wrote it last. editors: ids of everybody who wrote at it; none of them approves it.
     """
 
     class State(models.TextChoices):
@@ -38,6 +39,7 @@ class Version(Recorded):
     document = models.JSONField()
     terms_hash = models.CharField(max_length=64)
     author = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    editors = models.JSONField(default=list)
     drafted_at = models.DateTimeField()
     activated_at = models.DateTimeField(null=True)
 
@@ -151,14 +153,15 @@ class LiveAwaited(models.Model):
 class Finalisation(Recorded):
     """The wish to finalise one period of a program as of a batch, from the asking until its run is final or refused.
 
-    figures: what is approved: by currency earned and still to post, and by what it was calculated. run: null where nothing
-    changed, or until it is done.
+    figures: of the preliminary run, which is what a second person approves; empty until it ran. run: null where nothing changed,
+    or until it is done.
     """
 
     class State(models.TextChoices):
         """Where it stands."""
 
         ASKED = "asked"
+        TO_DECIDE = "to_decide"
         REJECTED = "rejected"
         APPROVED = "approved"
         DONE = "done"
@@ -168,7 +171,8 @@ class Finalisation(Recorded):
     period_from = models.DateField(null=True)
     period_until = models.DateField(null=True)
     batch_seq = models.BigIntegerField()
-    figures = models.JSONField()
+    figures = models.JSONField(default=dict)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
     asked_at = models.DateTimeField()
     run = models.CharField(max_length=64, null=True)
@@ -178,7 +182,9 @@ class Finalisation(Recorded):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                "program", condition=Q(state__in=("asked", "approved")), name="one_finalisation_a_program_at_a_time"
+                "program",
+                condition=Q(state__in=("asked", "to_decide", "approved")),
+                name="one_finalisation_a_program_at_a_time",
             ),
         )
 

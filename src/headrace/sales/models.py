@@ -89,6 +89,7 @@ class Delivery(Recorded):
 
         QUEUED = "queued"
         LOADED = "loaded"
+        HELD = "held"
         NOTHING_NEW = "nothing_new"
         REFUSED = "refused"
 

@@ -10,7 +10,8 @@ class Request(Recorded):
     """Something that one person asks for and others decide. subject: id of what it is about, in the words of its kind.
 
     facts: what the deciders are shown, as it was when it was asked for; what is done follows them. stages: those of the policy
-    at that time, so that a changed policy touches no request under way.
+    at that time, so that a changed policy touches no request under way. barred: others than the maker who took part in making
+    it and therefore do not decide either.
     """
 
     class State(models.TextChoices):
@@ -27,6 +28,7 @@ class Request(Recorded):
     made_at = models.DateTimeField()
     facts = models.JSONField()
     stages = models.JSONField()
+    barred = models.JSONField(default=list)
     stage = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     closed_at = models.DateTimeField(null=True)

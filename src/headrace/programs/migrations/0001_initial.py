@@ -36,44 +36,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Finalisation",
-            fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ("program", models.CharField(max_length=100)),
-                ("period_from", models.DateField(null=True)),
-                ("period_until", models.DateField(null=True)),
-                ("batch_seq", models.BigIntegerField()),
-                ("figures", models.JSONField()),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("asked", "Asked"),
-                            ("rejected", "Rejected"),
-                            ("approved", "Approved"),
-                            ("done", "Done"),
-                            ("refused", "Refused"),
-                        ],
-                        default="asked",
-                        max_length=10,
-                    ),
-                ),
-                ("asked_at", models.DateTimeField()),
-                ("run", models.CharField(max_length=64, null=True)),
-                ("done_at", models.DateTimeField(null=True)),
-                ("reason", models.TextField(blank=True)),
-            ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        models.F("program"),
-                        condition=models.Q(("state__in", ("asked", "approved"))),
-                        name="one_finalisation_a_program_at_a_time",
-                    )
-                ],
-            },
-        ),
-        migrations.CreateModel(
             name="FinalRun",
             fields=[
                 ("run", models.CharField(max_length=64, primary_key=True, serialize=False)),
@@ -197,6 +159,51 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Finalisation",
+            fields=[
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("program", models.CharField(max_length=100)),
+                ("period_from", models.DateField(null=True)),
+                ("period_until", models.DateField(null=True)),
+                ("batch_seq", models.BigIntegerField()),
+                ("figures", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("asked", "Asked"),
+                            ("to_decide", "To Decide"),
+                            ("rejected", "Rejected"),
+                            ("approved", "Approved"),
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                        ],
+                        default="asked",
+                        max_length=10,
+                    ),
+                ),
+                ("asked_at", models.DateTimeField()),
+                ("run", models.CharField(max_length=64, null=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("reason", models.TextField(blank=True)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("program"),
+                        condition=models.Q(("state__in", ("asked", "to_decide", "approved"))),
+                        name="one_finalisation_a_program_at_a_time",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="FinalPosting",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -249,6 +256,7 @@ class Migration(migrations.Migration):
                 ("written", models.TextField()),
                 ("document", models.JSONField()),
                 ("terms_hash", models.CharField(max_length=64)),
+                ("editors", models.JSONField(default=list)),
                 ("drafted_at", models.DateTimeField()),
                 ("activated_at", models.DateTimeField(null=True)),
                 (

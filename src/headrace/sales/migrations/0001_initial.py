@@ -108,6 +108,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("queued", "Queued"),
                             ("loaded", "Loaded"),
+                            ("held", "Held"),
                             ("nothing_new", "Nothing New"),
                             ("refused", "Refused"),
                         ],

@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ("made_at", models.DateTimeField()),
                 ("facts", models.JSONField()),
                 ("stages", models.JSONField()),
+                ("barred", models.JSONField(default=list)),
                 ("stage", models.PositiveSmallIntegerField(default=0)),
                 (
                     "state",
