@@ -20,6 +20,7 @@ HEADRACE_LOCAL = _env.local
 
 INSTALLED_APPS = [
     "headrace.foundation",
+    "headrace.ledger",
     "headrace.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",
