@@ -26,7 +26,9 @@ BALANCES = {
     "overpaid": Kind.OVERPAID,
     "earned": Kind.EARNED,
 }
-"""What a row may carry over. Settled amounts are carried so that they are never payable again."""
+"""What a row may carry over.
+
+Settled amounts are carried so that they are never payable again; what was overpaid stands among them as well."""
 
 
 @dataclass(frozen=True, slots=True)

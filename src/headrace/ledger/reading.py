@@ -107,11 +107,6 @@ def _summed(postings: Mapping[str, QuerySet[Posting]]) -> dict[int, tuple[int, i
     return {account: (one[0], one[1], one[2], one[3]) for account, one in found.items()}
 
 
-def sums_of_all() -> dict[int, tuple[int, int, int, int]]:
-    """Give the sums of all postings by account, for the proof."""
-    return _summed({side: Posting.objects.all() for side in ("debit", "credit")})
-
-
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One row of a trial balance. currency: of debit and credit; the functional ones are in the company's."""
