@@ -11,6 +11,7 @@ from headrace.foundation import access, people
 from headrace.foundation.acts import Actor, acting_as
 from headrace.foundation.models import Person
 from headrace.foundation.roles import PARTNER_ROLES, VENDOR, Role
+from tests.server.books import Books, open_books
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -54,3 +55,10 @@ def person_with(admins: Admins) -> MakePerson:
         return member.person
 
     return make
+
+
+@pytest.fixture
+def books(admins: Admins, person_with: MakePerson) -> Books:
+    """Open the books of a company in euros."""
+    maker, second = (person_with(Role.CONTROLLER, email=f"{name}@example.com") for name in ("cleo", "dora"))
+    return open_books(admins[0], maker, second, at=NOW)

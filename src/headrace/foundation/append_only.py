@@ -9,22 +9,28 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
 def protect(
-    editor: BaseDatabaseSchemaEditor, table: str, key: str, *, erasable: Sequence[str] = (), kept: Sequence[str] = ()
+    editor: BaseDatabaseSchemaEditor,
+    table: str,
+    key: str,
+    *,
+    erasable: Sequence[str] = (),
+    kept: Sequence[str] = (),
+    unique: Sequence[str] = (),
 ) -> None:
     """Refuse update, delete, truncate and replacing insert on the table.
 
     key: its primary key. erasable: columns that an update may set to null, all of them together, if every column of
-    `kept` stays as it is.
+    `kept` stays as it is. unique: conditions on NEW beside the key by which a replacing insert could find a row.
     """
     if editor.connection.vendor == "postgresql":
         statements = _postgresql(table, erasable, kept)
     else:
-        statements = _sqlite(table, key, erasable, kept)
+        statements = _sqlite(table, (f"{key} = NEW.{key}", *unique), erasable, kept)
     for statement in statements:
         editor.execute(statement, params=None)
 
 
-def _sqlite(table: str, key: str, erasable: Sequence[str], kept: Sequence[str]) -> list[str]:
+def _sqlite(table: str, same: Sequence[str], erasable: Sequence[str], kept: Sequence[str]) -> list[str]:
     stop = f"BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"
     erasing = [f"NEW.{name} IS NULL" for name in erasable] + [f"NEW.{name} IS OLD.{name}" for name in kept]
     unless = f"WHEN NOT ({' AND '.join(erasing)}) " if erasable else ""
@@ -33,7 +39,7 @@ def _sqlite(table: str, key: str, erasable: Sequence[str], kept: Sequence[str]) 
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {stop}",
         # INSERT OR REPLACE deletes without asking the delete trigger.
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key}) {stop}",
+        f"WHEN {' OR '.join(f'EXISTS (SELECT 1 FROM {table} WHERE {one})' for one in same)} {stop}",
     ]
 
 

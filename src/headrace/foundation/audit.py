@@ -2,6 +2,7 @@
 
 Acts write it (`acts`); the database keeps it append only; its head can be witnessed outside."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,6 +126,13 @@ def erase_addresses(person: uuid.UUID) -> int:
 def _erase(entries: QuerySet[AuditEntry]) -> int:
     number: int = entries.filter(salt__isnull=False).update(before=None, after=None, salt=None)
     return number
+
+
+def noted(record: str, field: str) -> Iterator[tuple[str, object]]:
+    """Give what acts noted of one field of this kind of record: the record's id and the value, in order."""
+    rows = AuditEntry.objects.filter(record=record, field=field, after__isnull=False).order_by("link_id", "position")
+    for record_id, after in rows.values_list("record_id", "after").iterator(chunk_size=5000):
+        yield record_id, json.loads(after or "null")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """The vendor's legal entities: functional currency, and the day on which their fiscal year starts."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from headrace.engine.findings import Refusal
 from headrace.engine.numeric import MINOR_UNITS
 from headrace.foundation import access, acts
 from headrace.foundation.models import Company, Person
 from headrace.foundation.roles import VENDOR, Permission
+
+__all__ = ["Company", "find", "fiscal_month", "fiscal_year", "listed", "open_company"]
 
 
 def open_company(
@@ -48,3 +50,24 @@ def fiscal_year(company: Company, day: date) -> tuple[date, date]:
     if day < start:
         start = start.replace(year=start.year - 1)
     return start, start.replace(year=start.year + 1)
+
+
+def fiscal_month(company: Company, day: date) -> tuple[date, date]:
+    """Give the fiscal month that holds the day: from the company's fiscal day until that of the next month."""
+    start = day.replace(day=company.fiscal_day)
+    if day < start:
+        start = (start.replace(day=1) - timedelta(days=1)).replace(day=company.fiscal_day)
+    return start, (start.replace(day=1) + timedelta(days=32)).replace(day=company.fiscal_day)
+
+
+def find(code: str) -> Company:
+    """Give the company of a code; refused if there is none."""
+    company: Company | None = Company.objects.filter(code=code).first()
+    if company is None:
+        raise Refusal("company_unknown", f"There is no company {code!r}.")
+    return company
+
+
+def listed() -> tuple[Company, ...]:
+    """Give all companies, by code."""
+    return tuple(Company.objects.order_by("code"))

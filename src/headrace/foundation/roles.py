@@ -23,6 +23,8 @@ class Permission(StrEnum):
     RELEASE_PAYMENT = "release_payment"
     GRANT_ROLE = "grant_role"
     MANAGE_COMPANIES = "manage_companies"
+    CLOSE_PERIOD = "close_period"
+    READ_LEDGER = "read_ledger"
     READ_AUDIT = "read_audit"
     READ_ALL = "read_all"
     READ_OWN = "read_own"
@@ -67,18 +69,27 @@ CARRIES: dict[Role, frozenset[Permission]] = {
     ),
     Role.ACCOUNT_MANAGER: frozenset({Permission.READ_ALL, Permission.ASSIGN_PROGRAM, Permission.EDIT_BANK_DATA}),
     Role.FINANCE_ANALYST: frozenset(
-        {Permission.READ_ALL, Permission.APPROVE_CLAIM, Permission.APPROVE_PAYOUT, Permission.FINALISE}
+        {
+            Permission.READ_ALL,
+            Permission.READ_LEDGER,
+            Permission.APPROVE_CLAIM,
+            Permission.APPROVE_PAYOUT,
+            Permission.FINALISE,
+            Permission.CLOSE_PERIOD,
+        }
     ),
     Role.CONTROLLER: frozenset(
         {
             Permission.READ_ALL,
+            Permission.READ_LEDGER,
             Permission.APPROVE_TERMS,
             Permission.APPROVE_PAYOUT,
             Permission.FINALISE,
             Permission.RELEASE_PAYMENT,
+            Permission.CLOSE_PERIOD,
         }
     ),
-    Role.AUDITOR: frozenset({Permission.READ_ALL, Permission.READ_AUDIT}),
+    Role.AUDITOR: frozenset({Permission.READ_ALL, Permission.READ_LEDGER, Permission.READ_AUDIT}),
     Role.ADMINISTRATOR: frozenset({Permission.GRANT_ROLE, Permission.MANAGE_COMPANIES}),
 }
 

@@ -21,6 +21,7 @@ HEADRACE_LOCAL = _env.local
 INSTALLED_APPS = [
     "headrace.foundation",
     "headrace.workflow",
+    "headrace.ledger",
     "headrace.sales",
     "headrace.programs",
     "headrace.portal",
