@@ -15,7 +15,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from headrace.engine.findings import Refusal
 from headrace.engine.totals import ScopeKey, Sums, Totals
 from headrace.lake.register_sqlite import SqliteRegister, mark_posted
-from headrace.live.totals import Followed, Posting, Standing, StatementKey
+from headrace.live.totals import Among, Followed, Posting, Standing, StatementKey
 
 VERSION = 1
 # Python's default context would round a difference past 28 digits without a word; this one stops instead.
@@ -184,14 +184,12 @@ class SqliteWork:
         self._post(posted)
         return len(posted)
 
-    def withdraw(
-        self, program: str, keep: Collection[StatementKey], *, among: tuple[str, Collection[str]] | None
-    ) -> int:
+    def withdraw(self, program: str, keep: Collection[StatementKey], *, among: Among | None) -> int:
         """Withdraw the statements of a program that are not to be kept, and post what that takes back."""
         where, values = "", list[str]()
         if among is not None:
-            values = [f'$."{among[0]}"', json.dumps(sorted(among[1]))]
-            where = " and json_extract(scope, ?) in (select value from json_each(?))"
+            values = [f'$."{among.word}"', json.dumps(sorted(among.values)), _text(among.since)]
+            where = " and json_extract(scope, ?) in (select value from json_each(?)) and period_from >= ?"
         kept = {_key_text(each) for each in keep}
         rows = self._connection.execute(
             f"select {', '.join(_KEY)}, k.id, version, earned, currency from live_key k join live_statement s "

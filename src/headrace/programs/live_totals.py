@@ -20,7 +20,7 @@ from django.db.models.expressions import RawSQL
 
 from headrace.engine.findings import Refusal
 from headrace.engine.totals import ScopeKey, Sums, Totals
-from headrace.live.totals import Followed, Posting, Standing, StatementKey
+from headrace.live.totals import Among, Followed, Posting, Standing, StatementKey
 from headrace.programs.models import LiveAwaited, LiveFollowed, LiveHead, LivePosting, LiveStatement, LiveTotal
 from headrace.sales import register
 
@@ -153,14 +153,13 @@ class DatabaseWork:
             for each, row in zip(standings, rows, strict=True)
         )
 
-    def withdraw(
-        self, program: str, keep: Collection[StatementKey], *, among: tuple[str, Collection[str]] | None
-    ) -> int:
+    def withdraw(self, program: str, keep: Collection[StatementKey], *, among: Among | None) -> int:
         """Withdraw the statements of a program that are not to be kept, and post what that takes back."""
         rows = LiveStatement.objects.filter(program=program)
         if among is not None:
-            word, values = among
-            rows = rows.annotate(among=_word_of_scope(word)).filter(among__in=sorted(values))
+            rows = rows.annotate(among=_word_of_scope(among.word)).filter(among__in=sorted(among.values))
+            if among.since is not None:
+                rows = rows.filter(period_from__gte=among.since)
         kept = {_digest(each) for each in keep}
         gone = [row for row in rows if row.statement_key not in kept]
         self._post((_key(row), row.version, (row.earned, row.currency), None) for row in gone)
