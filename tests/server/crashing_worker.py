@@ -134,7 +134,7 @@ def state() -> dict[str, Any]:
         "failed": [f"{each.name}: {each.fault}" for each in jobs.failed()],
         "batches": [list(row) for row in batches.values_list("source", "state", "accepted", "duplicates")],
         "deliveries": [
-            [row.name, row.state, row.report, row.findings.count(), Batch.objects.get(pk=row.batch_seq).source]
+            [row.name, row.state, row.report, row.findings.count(), Batch.objects.get(pk=row.batch_seq or 0).source]
             for row in Delivery.objects.order_by("delivered_at")
         ],
         "standings": [str(each) for each in store.standings()],
