@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -119,23 +120,29 @@ def _later(hours: int) -> datetime:
 
 
 def state() -> dict[str, Any]:
-    """Say everything that must be as if nothing had happened."""
+    """Say everything that must be as if nothing had happened.
+
+    Numbers of batches are left out: while a file waits for its second try another may come first. A number that was left behind
+    so is refused and holds nothing; every other batch is posted.
+    """
     store = DatabaseTotals()
+    posted: dict[str, Decimal] = {}
+    for each in store.postings():
+        posted[str(each.key)] = posted.get(str(each.key), Decimal(0)) + each.amount
+    batches = Batch.objects.exclude(state="refused").order_by("source")
     return {
         "failed": [f"{each.name}: {each.fault}" for each in jobs.failed()],
-        "batches": list(
-            Batch.objects.order_by("pk").values_list("batch_seq", "source", "state", "accepted", "duplicates")
-        ),
+        "batches": [list(row) for row in batches.values_list("source", "state", "accepted", "duplicates")],
         "deliveries": [
-            [row.name, row.state, row.batch_seq, row.report, row.findings.count()]
+            [row.name, row.state, row.report, row.findings.count(), Batch.objects.get(pk=row.batch_seq or 0).source]
             for row in Delivery.objects.order_by("delivered_at")
         ],
         "standings": [str(each) for each in store.standings()],
-        "postings": [str(each) for each in store.postings()],
-        "requests": list(Request.objects.order_by("made_at").values_list("kind", "state")),
+        "posted": {key: f"{amount:f}" for key, amount in posted.items()},
+        "requests": [list(row) for row in Request.objects.order_by("made_at").values_list("kind", "state")],
         "finalisations": [[each.state, each.figures] for each in Finalisation.objects.all()],
-        "runs": [[each.sequence, each.state, each.batch_seq] for each in FinalRun.objects.all()],
-        "final": [[each.payee_id, str(each.amount)] for each in FinalPosting.objects.order_by("payee_id", "pk")],
+        "runs": [[each.sequence, each.state] for each in FinalRun.objects.all()],
+        "final": [[each.payee_id, f"{each.amount:f}"] for each in FinalPosting.objects.order_by("payee_id", "pk")],
         "audit": [each.message for each in audit.verify().findings],
     }
 

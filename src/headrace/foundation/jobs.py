@@ -69,8 +69,12 @@ class Worker:
     def _claim(self) -> tuple[DBTaskResult[Any, Any], JobRun] | None:
         at = self.clock()
         ready = Q(run_after=get_date_max()) | Q(run_after__lte=at)
+        waiting = DBTaskResult.objects.filter(ready, status=TaskResultStatus.READY)
+        # Looking takes no lock: an idle worker is in nobody's way.
+        if not waiting.exists():
+            return None
         with transaction.atomic():
-            queued = _locking(DBTaskResult.objects.filter(ready, status=TaskResultStatus.READY)).first()
+            queued = _locking(waiting).first()
             if queued is None:
                 return None
             queued.claim(self.name)

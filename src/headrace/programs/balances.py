@@ -17,6 +17,7 @@ from headrace.programs.book import DatabaseBook
 from headrace.programs.live_totals import DatabaseTotals
 from headrace.runs.live import Live
 from headrace.sales.lake import opened
+from headrace.sales.register import DatabaseRegister
 
 PARTNER = "partner"
 SHOWN_MAX = 500
@@ -48,11 +49,15 @@ def prove() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balances:
-    """The balances that a viewer sees. behind: programs that are being worked out anew, by the reason. more: not shown."""
+    """The balances that a viewer sees. behind: programs that are being worked out anew, by the reason. more: not shown.
+
+    waiting: how many batches are in the lake and not in these figures yet.
+    """
 
     standings: tuple[Standing, ...]
     behind: Mapping[str, str]
     more: int
+    waiting: int
 
 
 def seen(viewer: Person, *, program: str | None = None, payee: str | None = None, at: datetime) -> Balances:
@@ -71,7 +76,12 @@ def seen(viewer: Person, *, program: str | None = None, payee: str | None = None
         ]
     programs = {each.key.program for each in found}
     behind = {each.program: each.stale for each in store.followed() if each.stale and each.program in programs}
-    return Balances(standings=tuple(found[:SHOWN_MAX]), behind=behind, more=max(0, len(found) - SHOWN_MAX))
+    return Balances(
+        standings=tuple(found[:SHOWN_MAX]),
+        behind=behind,
+        more=max(0, len(found) - SHOWN_MAX),
+        waiting=len(DatabaseRegister().unposted()),
+    )
 
 
 def of(program: str, payee: str, viewer: Person, *, at: datetime) -> tuple[tuple[Standing, ...], tuple[Posting, ...]]:
