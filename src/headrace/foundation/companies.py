@@ -48,3 +48,8 @@ def fiscal_year(company: Company, day: date) -> tuple[date, date]:
     if day < start:
         start = start.replace(year=start.year - 1)
     return start, start.replace(year=start.year + 1)
+
+
+def codes() -> tuple[str, ...]:
+    """List the codes of the companies."""
+    return tuple(Company.objects.order_by("code").values_list("code", flat=True))

@@ -20,6 +20,9 @@ HEADRACE_LOCAL = _env.local
 
 INSTALLED_APPS = [
     "headrace.foundation",
+    "headrace.masterdata",
+    "headrace.partners",
+    "headrace.catalogue",
     "headrace.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",
