@@ -31,8 +31,8 @@ def plan(kind: Kind, lines: Sequence[Line], *, source: str) -> Plan:
     known = store.history(kind.name, codes={line.code for line in lines})
     findings: list[Finding] = []
     named = _with_codes(kind, fields, lines, source)
-    owned = [_without_owned(kind, line, known.get(line.code, {}), source, findings) for line in named]
-    good = owned
+    foreign = {field: owner for field, owner in systems_of_record(kind.name).items() if owner != source}
+    good = [_without_owned(kind, line, known.get(line.code, {}), foreign, findings) for line in named]
     while True:
         faults = list(_faults(kind, fields, good, known))
         if not faults:
@@ -66,14 +66,13 @@ def _with_codes(kind: Kind, fields: Mapping[str, Field], lines: Sequence[Line], 
     ]
 
 
-def _without_owned(kind: Kind, line: Line, held: Mapping[str, Spans], source: str, findings: list[Finding]) -> Line:
-    owners = systems_of_record(kind.name)
+def _without_owned(
+    kind: Kind, line: Line, held: Mapping[str, Spans], foreign: Mapping[str, str], findings: list[Finding]
+) -> Line:
+    """Take the fields out that another source keeps, with a finding for each that would have changed."""
     kept = dict(line.values)
-    for name in line.values:
-        owner = owners.get(name, source)
-        if owner == source:
-            continue
-        said = line.said(name)
+    for name in sorted(line.values.keys() & foreign.keys()):
+        owner, said = foreign[name], line.said(name)
         if not says(held.get(name, ()), said):
             stays = ", then ".join(span.value or "" for span in clip(held.get(name, ()), said)) or "empty"
             message = (
