@@ -124,6 +124,7 @@ def approve(*, bank_account: uuid.UUID, by: Person, at: datetime) -> None:
 
 def refuse(*, bank_account: uuid.UUID, reason: str, by: Person, at: datetime) -> None:
     """Refuse bank data that was asked for, with the reason."""
+    access.require(by, VENDOR, Permission.EDIT_BANK_DATA, at.date())
     if not reason.strip():
         raise Refusal("reason_missing", "Say why the bank data is refused; whoever asked reads it.")
     with acts.act("refuse_bank_data", at=at):
