@@ -54,8 +54,8 @@ class Acts:
             setattr(os, name, self.around(getattr(os, name)))
 
 
-def serve(work: Callable[[Path], None]) -> None:
-    """Carry out orders until there are no more; `work` gets the folder of the order."""
+def serve(work: Callable[[Path], None], *, watch: Callable[[Acts], None] | None = None) -> None:
+    """Carry out orders until there are no more; `work` gets the folder of the order. watch: makes further acts count."""
     for line in sys.stdin:
         read_end, write_end = os.pipe()
         child = os.fork()
@@ -63,7 +63,7 @@ def serve(work: Callable[[Path], None]) -> None:
             # SIGALRM is left to its default: it ends the process at once, without a word, like SIGKILL.
             os.close(read_end)
             try:
-                _carry_out(work, line.rstrip("\n").split("\t"), write_end)
+                _carry_out(work, watch, line.rstrip("\n").split("\t"), write_end)
             except BaseException:
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)
@@ -75,7 +75,9 @@ def serve(work: Callable[[Path], None]) -> None:
         print(os.waitstatus_to_exitcode(status), told, flush=True)
 
 
-def _carry_out(work: Callable[[Path], None], order: list[str], answer: int) -> None:
+def _carry_out(
+    work: Callable[[Path], None], watch: Callable[[Acts], None] | None, order: list[str], answer: int
+) -> None:
     folder, how, *number = order
     acts = Acts(int(number[0]) if how == "step" else None)
     if how == "after":
@@ -84,6 +86,8 @@ def _carry_out(work: Callable[[Path], None], order: list[str], answer: int) -> N
         # Should the fork of a process with sleeping native threads ever hang, it ends and the test says so.
         signal.alarm(60)
         acts.watch()
+        if watch is not None:
+            watch(acts)
     work(Path(folder))
     os.write(answer, str(acts.count).encode())
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from headrace.engine.findings import Refusal
 from headrace.engine.totals import ScopeKey, Sums
 from headrace.lake import State
 from headrace.lake.register_sqlite import SqliteRegister
-from headrace.live import Followed, SqliteTotals, Standing, StatementKey
+from headrace.live import Among, Followed, SqliteTotals, Standing, StatementKey
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 Q1, Q2 = date(2025, 1, 1), date(2025, 4, 1)
@@ -137,8 +138,18 @@ def test_only_statements_of_the_named_parties_are_withdrawn(store: SqliteTotals)
     with store.batch(1, at=NOW) as work:
         work.put([standing("A", "1"), standing("B", "2"), standing("C", "3")])
     with store.batch(2, at=NOW) as work:
-        assert work.withdraw("volume", [standing("B", "2").key], among=("earner", ["A", "B"])) == 1
+        assert work.withdraw("volume", [standing("B", "2").key], among=Among("earner", ["A", "B"])) == 1
     assert [each.key.payee_id for each in store.standings()] == ["B", "C"]
+
+
+def test_statements_of_earlier_periods_stay(store: SqliteTotals) -> None:
+    later = replace(standing("A", "5"), key=standing("A", "5").key._replace(from_=Q2, until=date(2025, 7, 1)))
+    unbounded = replace(standing("A", "7"), key=standing("A", "7").key._replace(from_=None, until=None))
+    with store.batch(1, at=NOW) as work:
+        work.put([standing("A", "1"), later, unbounded])
+    with store.batch(2, at=NOW) as work:
+        assert work.withdraw("volume", [], among=Among("earner", ["A"], Q2)) == 1
+    assert [each.key.from_ for each in store.standings()] == [None, Q1]
 
 
 def test_a_statement_in_another_currency_is_taken_back_in_the_old_one(store: SqliteTotals) -> None:

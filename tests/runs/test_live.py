@@ -106,6 +106,37 @@ def test_batches_change_balances_as_worked_by_hand(shop: tuple[Lake, Book]) -> N
         assert live.catch_up().posted == ()
 
 
+def test_lines_of_a_period_change_that_period_alone_wherever_sales_and_returns_lie(shop: tuple[Lake, Book]) -> None:
+    lake, book = shop
+    follow(book, program(program="ordered", **ORDERED))
+    add_named(
+        lake, ("s1", "A", "2026-01-05", "600", None), ("s2", "A", "2026-04-10", "800", None),
+        ("r1", "A", "2026-04-20", "-100", "s1"), ("r2", "A", "2026-03-30", "-300", "s2"),
+    )  # fmt: skip
+    with Live(lake, book) as live:
+        live.catch_up()
+        # Q1: 600 less 100 that comes back in April: 500 × 10 %, and 1 for the sale less 1 for its return. Q2: 800 less 300.
+        assert earned(live) == {("ordered", "A", Q1): 50, ("ordered", "A", Q2): 50}
+        add_named(lake, ("s3", "A", "2026-04-11", "700", None))
+        live.catch_up()
+        # Q2: 1,200: 100 + 200 × 20 %, and 1 more. Q1 is as it was.
+        assert earned(live) == {("ordered", "A", Q1): 50, ("ordered", "A", Q2): 141}
+        add_named(lake, ("r3", "A", "2026-04-12", "-100", "s1"))
+        live.catch_up()
+        # A return in April of a sale in January: Q1 is 400, less 1 for it.
+        assert earned(live) == {("ordered", "A", Q1): 39, ("ordered", "A", Q2): 141}
+        add_named(lake, ("r4", "A", "2026-01-20", "-50", "s4"))
+        live.catch_up()
+        # Its sale is not there yet, so it stands on its own day: 350 in Q1, less 1 for it.
+        assert earned(live) == {("ordered", "A", Q1): 33, ("ordered", "A", Q2): 141}
+        add_named(lake, ("s4", "A", "2026-04-13", "50", None))
+        live.catch_up()
+        # The sale that r4 named: r4 leaves January for its sale's place in April, and undoes it there.
+        assert earned(live) == {("ordered", "A", Q1): 39, ("ordered", "A", Q2): 141}
+        assert live.prove() == []
+        assert_posted(live)
+
+
 def test_a_return_finds_its_sale_in_an_earlier_batch(shop: tuple[Lake, Book]) -> None:
     lake, book = shop
     follow(book, *three_ways())

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from headrace.foundation import access, people
 from headrace.foundation.acts import Actor, acting_as
@@ -23,6 +25,12 @@ def acting() -> Iterator[None]:
     """Act as the tests, from an address of the documentation's range."""
     with acting_as(Actor(None, "test", "192.0.2.7")):
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Settings, tmp_path: Path) -> None:
+    """Give each test a lake and files of its own, as it has a database of its own."""
+    settings.HEADRACE_LAKE, settings.HEADRACE_FILES = tmp_path / "home" / "lake", tmp_path / "home" / "files"
 
 
 @pytest.fixture

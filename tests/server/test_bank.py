@@ -12,6 +12,7 @@ from headrace.foundation.roles import Role
 from headrace.partners import bank
 from headrace.partners.bank import COOLING, Numbers
 from headrace.partners.models import BankAccount
+from headrace.workflow import requests
 from tests.server.conftest import NOW, TODAY, Admins, MakePerson
 from tests.server.master import load
 from tests.server.test_access import refusal
@@ -42,8 +43,8 @@ def test_it_counts_once_a_second_person_agreed_and_the_cooling_is_over(
     asked = bank.ask(**ask(managers[0]))  # type: ignore[arg-type]
     pay = {"partner": "P1", "company": "ES", "by": controller}
     assert refusal(bank.open_for_payment, **pay, at=LATER) == "bank_data_missing"
-    assert refusal(bank.approve, bank_account=asked, by=managers[0], at=NOW) == "second_person"
-    bank.approve(bank_account=asked, by=managers[1], at=NOW)
+    assert refusal(requests.approve, request=asked, by=managers[0], at=NOW) == "second_person"
+    requests.approve(request=asked, by=managers[1], at=NOW)
     assert refusal(bank.open_for_payment, **pay, at=LATER - timedelta(seconds=1)) == "bank_data_missing"
     opened = bank.open_for_payment(**pay, at=LATER)  # type: ignore[arg-type]
     assert opened == Numbers(holder="Ortega SL", number="ES9121000418450200051332")
@@ -54,9 +55,9 @@ def test_the_former_account_is_paid_to_until_the_new_one_counts(
     managers: tuple[Person, Person], person_with: MakePerson
 ) -> None:
     controller = person_with(Role.CONTROLLER)
-    bank.approve(bank_account=bank.ask(**ask(managers[0])), by=managers[1], at=NOW)  # type: ignore[arg-type]
+    requests.approve(request=bank.ask(**ask(managers[0])), by=managers[1], at=NOW)  # type: ignore[arg-type]
     second = bank.ask(**ask(managers[1], SECOND))  # type: ignore[arg-type]
-    bank.approve(bank_account=second, by=managers[0], at=LATER)
+    requests.approve(request=second, by=managers[0], at=LATER)
     pay = {"partner": "P1", "company": "ES", "by": controller}
     assert bank.open_for_payment(**pay, at=LATER).number.startswith("ES91")  # type: ignore[arg-type]
     assert bank.open_for_payment(**pay, at=LATER + COOLING).number.startswith("DE89")  # type: ignore[arg-type]
@@ -79,7 +80,7 @@ def test_numbers_are_nowhere_in_the_clear(managers: tuple[Person, Person]) -> No
 def test_a_changed_secret_key_is_said(
     managers: tuple[Person, Person], person_with: MakePerson, settings: Settings
 ) -> None:
-    bank.approve(bank_account=bank.ask(**ask(managers[0])), by=managers[1], at=NOW)  # type: ignore[arg-type]
+    requests.approve(request=bank.ask(**ask(managers[0])), by=managers[1], at=NOW)  # type: ignore[arg-type]
     controller = person_with(Role.CONTROLLER)
     settings.SECRET_KEY = "another" * 10
     code = refusal(bank.open_for_payment, partner="P1", company="ES", by=controller, at=LATER)
@@ -93,15 +94,15 @@ def test_a_partner_admin_asks_for_the_own_and_the_vendor_decides(
     assert refusal(bank.ask, **ask(admin, partner="P2")) == "partner_unknown"
     assert refusal(bank.ask, **ask(user)) == "not_permitted"
     asked = bank.ask(**ask(admin))  # type: ignore[arg-type]
-    assert refusal(bank.approve, bank_account=asked, by=admin, at=NOW) == "not_permitted"
-    bank.refuse(bank_account=asked, reason="not on the letter", by=managers[0], at=NOW)
+    assert refusal(requests.approve, request=asked, by=admin, at=NOW) == "not_permitted"
+    requests.reject(request=asked, reason="not on the letter", by=managers[0], at=NOW)
     assert [row.state for row in bank.bank_data(partner="P1", viewer=user, at=NOW)] == ["refused"]
     assert refusal(bank.bank_data, partner="P2", viewer=user, at=NOW) == "partner_unknown"
-    assert refusal(bank.approve, bank_account=asked, by=managers[0], at=NOW) == "already_decided"
+    assert refusal(requests.approve, request=asked, by=managers[0], at=NOW) == "already_decided"
 
 
 def test_who_edits_bank_data_never_opens_it_for_a_payment(managers: tuple[Person, Person], admins: Admins) -> None:
-    bank.approve(bank_account=bank.ask(**ask(managers[0])), by=managers[1], at=NOW)  # type: ignore[arg-type]
+    requests.approve(request=bank.ask(**ask(managers[0])), by=managers[1], at=NOW)  # type: ignore[arg-type]
     pay = {"partner": "P1", "company": "ES", "by": managers[0], "at": LATER}
     assert refusal(bank.open_for_payment, **pay) == "not_permitted"
     member = people.invite(email="mia@example.org", name="M", organisation="vendor", by=admins[0], at=NOW)
@@ -133,7 +134,7 @@ def test_one_change_waits_at_a_time_and_only_for_an_account(managers: tuple[Pers
 
 @pytest.mark.parametrize("change", ["same person", "no cooling", "no second person"])
 def test_the_database_itself_wants_two_people_and_the_cooling(change: str, managers: tuple[Person, Person]) -> None:
-    row = BankAccount.objects.get(pk=bank.ask(**ask(managers[0])))  # type: ignore[arg-type]
+    row = BankAccount.objects.get(request=bank.ask(**ask(managers[0])))  # type: ignore[arg-type]
     row.state, row.decided_by, row.decided_at, row.usable_from = "approved", managers[1], NOW, LATER
     if change == "same person":
         row.decided_by = managers[0]

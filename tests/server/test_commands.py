@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import psycopg
+from django.core.management import call_command
 
 from tests.server import installed
 
@@ -26,6 +27,10 @@ def test_an_installation_is_set_up_proven_and_found_out_when_touched(tmp_path: P
     assert f"1 links, 48 entries (0 erased) hold. Head {head}" in here.run("audit", "verify", "--head", head)
     forge(here)
     assert "Link 1: the values of foundation.person" in here.run("audit", "verify", code=1)
+
+
+def test_the_migrations_make_the_tables_that_the_models_say(db: None) -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
 def forge(here: installed.Installation) -> None:

@@ -1,5 +1,6 @@
 """The pages of partners and catalogue, from the upload of a file to what a partner sees of itself."""
 
+import re
 import uuid
 
 import pytest
@@ -129,9 +130,12 @@ def test_bank_data_is_asked_for_by_the_partner_and_approved_by_the_vendor(operat
     assert "ES •••• 1332" in page
     assert "2100" not in page
     assert "Ortega SL" not in page
-    approve = page.split('action="/bank/')[1].split('"')[0]
-    assert partner.post(f"/bank/{approve}", secure=True).status_code == 403
-    assert manager.post(f"/bank/{approve}", secure=True).status_code == 302
+    request = re.findall(r'href="/requests/([0-9a-f-]{36}/)"', page)[0]
+    shown = manager.get(f"/requests/{request}", secure=True).content.decode()
+    assert "ES •••• 1332" in shown
+    assert "Ortega SL" not in shown
+    assert partner.post(f"/requests/{request}approve", secure=True).status_code == 403
+    assert manager.post(f"/requests/{request}approve", secure=True).status_code == 302
     assert "paid to from" in partner.get(address, secure=True).content.decode()
 
 

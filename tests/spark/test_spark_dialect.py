@@ -33,6 +33,11 @@ def carried(query: str) -> str:
             "SELECT MAX_BY(CAST(a AS DECIMAL(38, 0)), k) FILTER(WHERE NOT CAST(a AS DECIMAL(38, 0)) IS NULL) FROM base",
         ),
         ("SELECT a FROM base ORDER BY a", "SELECT a FROM base ORDER BY a NULLS LAST"),
+        (
+            "SELECT * FROM base WHERE FALSE UNION ALL BY NAME SELECT s.line_id, 1 AS more FROM sales s",
+            "SELECT `line_id`, `day`, `m`, NULL AS `more` FROM (SELECT * FROM base WHERE FALSE) AS side UNION ALL "
+            "SELECT `line_id`, NULL AS `day`, NULL AS `m`, `more` FROM (SELECT s.line_id, 1 AS more FROM sales AS s) AS side",
+        ),
     ],
 )
 def test_a_construct_that_the_engines_read_differently_has_a_rule(query: str, wanted: str) -> None:
@@ -60,3 +65,5 @@ def test_the_relations_of_a_statement_are_those_it_does_not_make_itself() -> Non
     assert output_columns(read("SELECT *, 1 AS one FROM base UNION ALL SELECT 1, 2, 3, 4"), COLUMNS.__getitem__) == [
         "line_id", "day", "m", "one",
     ]  # fmt: skip
+    by_name = "SELECT * FROM base UNION ALL BY NAME SELECT * FROM sales"
+    assert output_columns(read(by_name), COLUMNS.__getitem__) == ["line_id", "day", "m", "sale_day"]

@@ -1,5 +1,6 @@
 """What is measured on a lake, for a child process: making one, adding small batches in a running process, loading a file."""
 
+import gc
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -70,13 +71,13 @@ def post_batches(
             book.set_reference(kind, store.store_snapshot(table), source="bench")
         followed = [ordered_program(each) if ordered else each for each in programs.twenty(made_up)]
         wanted = {each.program for each in followed}
-        for each in live.followed():
-            if each.program not in wanted:
-                book.remove_program(each.program)
+        for gone in {str(each["program"]) for each in book.programs()} - wanted:
+            book.remove_program(gone)
         for terms in followed:
             book.set_program(terms.program, terms.version, content_hash=terms_hash(terms), document=document(terms))
         with rest:
             live.catch_up()
+        gc.freeze()  # as a server does once it has started: what stays is not looked through again and again
         posted: list[int] = []
         for number, rows in enumerate(batches(made_up, count + _WARM_UP, first=before, late=late)):
             raw = f"{before} {number} {late}".encode()

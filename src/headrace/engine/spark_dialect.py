@@ -52,6 +52,7 @@ def carry(query: exp.Expr, columns_of: ColumnsOf) -> str:
             raise Refusal("spark_cannot", f"The plan uses {_named(node)}, which cannot run on Spark yet; use DuckDB.")
     own = query.copy()
     _replace_stars(own, columns_of)
+    _replace_by_name(own, columns_of)
     return rewritten(own, _node).sql(dialect="spark")
 
 
@@ -60,7 +61,9 @@ def output_columns(query: exp.Expr, columns_of: ColumnsOf) -> list[str]:
     if isinstance(query, exp.Subquery):
         return output_columns(query.this, columns_of)
     if isinstance(query, exp.SetOperation):
-        return output_columns(query.this, columns_of)
+        names = output_columns(query.this, columns_of)
+        more = output_columns(query.expression, columns_of) if query.args.get("by_name") else []
+        return list(dict.fromkeys([*names, *more]))
     assert isinstance(query, exp.Select), type(query)
     found: list[str] = []
     for item in query.expressions:
@@ -82,10 +85,9 @@ def _is_rule_of_its_own(node: exp.Expr) -> bool:
 
 
 def _is_special(node: exp.Expr) -> bool:
-    """Tell a join, a union or a distinct of a kind of its own, which is written as a word of a construct that is carried."""
+    """Tell a join or a distinct of a kind of its own, which is written as a word of a construct that is carried."""
     return bool(
         (isinstance(node, exp.Join) and node.args.get("method"))
-        or (isinstance(node, exp.Union) and node.args.get("by_name"))
         or (isinstance(node, exp.Distinct) and node.args.get("on"))
     )
 
@@ -106,6 +108,25 @@ def _replace_stars(tree: exp.Expr, columns_of: ColumnsOf) -> None:
             kept = [each for each in _star_columns(select, item, columns_of) if each not in left_out]
             items += [by_name.get(each) or exp.column(each, table=table or None, quoted=True) for each in kept]
         select.set("expressions", items)
+
+
+def _replace_by_name(tree: exp.Expr, columns_of: ColumnsOf) -> None:
+    """Write out every union by name, which Spark lacks: each side gives all columns in one order, null where it has none."""
+    for union in reversed(list(tree.find_all(exp.Union))):
+        if not union.args.get("by_name"):
+            continue
+        names = output_columns(union, columns_of)
+        theirs = {key: set(output_columns(union.args[key], columns_of)) for key in ("this", "expression")}
+        for key, there in theirs.items():
+            items = [
+                exp.column(each, quoted=True) if each in there else exp.alias_(exp.Null(), each, quoted=True)
+                for each in names
+            ]
+            side = union.args[key]
+            inner = side if isinstance(side, exp.Subquery) else exp.Subquery(this=side)
+            inner.set("alias", exp.TableAlias(this=exp.to_identifier("side")))
+            union.set(key, exp.select(*items).from_(inner))
+        union.set("by_name", None)
 
 
 def _star_columns(select: exp.Select, item: exp.Expr, columns_of: ColumnsOf) -> list[str]:

@@ -11,6 +11,8 @@ class Permission(StrEnum):
     """One thing that a person may do. A service, its permission and its audit event share the verb."""
 
     AUTHOR_TERMS = "author_terms"
+    APPROVE_TERMS = "approve_terms"
+    RUN_PROGRAM = "run_program"
     ASSIGN_PROGRAM = "assign_program"
     LOAD_DATA = "load_data"
     REPAIR_DATA = "repair_data"
@@ -54,13 +56,27 @@ CARRIES: dict[Role, frozenset[Permission]] = {
     Role.PARTNER_ADMIN: frozenset({Permission.READ_OWN, Permission.MANAGE_OWN_USERS, Permission.EDIT_BANK_DATA}),
     Role.SALES_REP: frozenset({Permission.READ_OWN}),
     Role.CHANNEL_OPERATIONS: frozenset({Permission.READ_ALL, Permission.LOAD_DATA, Permission.REPAIR_DATA}),
-    Role.PROGRAM_MANAGER: frozenset({Permission.READ_ALL, Permission.AUTHOR_TERMS, Permission.ASSIGN_PROGRAM}),
+    Role.PROGRAM_MANAGER: frozenset(
+        {
+            Permission.READ_ALL,
+            Permission.AUTHOR_TERMS,
+            Permission.APPROVE_TERMS,
+            Permission.RUN_PROGRAM,
+            Permission.ASSIGN_PROGRAM,
+        }
+    ),
     Role.ACCOUNT_MANAGER: frozenset({Permission.READ_ALL, Permission.ASSIGN_PROGRAM, Permission.EDIT_BANK_DATA}),
     Role.FINANCE_ANALYST: frozenset(
         {Permission.READ_ALL, Permission.APPROVE_CLAIM, Permission.APPROVE_PAYOUT, Permission.FINALISE}
     ),
     Role.CONTROLLER: frozenset(
-        {Permission.READ_ALL, Permission.APPROVE_PAYOUT, Permission.FINALISE, Permission.RELEASE_PAYMENT}
+        {
+            Permission.READ_ALL,
+            Permission.APPROVE_TERMS,
+            Permission.APPROVE_PAYOUT,
+            Permission.FINALISE,
+            Permission.RELEASE_PAYMENT,
+        }
     ),
     Role.AUDITOR: frozenset({Permission.READ_ALL, Permission.READ_AUDIT}),
     Role.ADMINISTRATOR: frozenset({Permission.GRANT_ROLE, Permission.MANAGE_COMPANIES}),

@@ -20,6 +20,7 @@ from headrace.engine.schema import Lines
 from headrace.intake.remembered import Remembered
 from headrace.intake.staging import literal, quote
 from headrace.lake.personal import PersonalColumns
+from headrace.lake.register import Batch
 from headrace.lake.store import Lake
 
 REVERSAL = "~r"
@@ -141,9 +142,13 @@ class LakeStore(FactsInFiles):
         super().__init__(lambda months: lake.lines(months=months))
         self._lake = lake
 
+    def registered(self, batch: NewBatch) -> Batch:
+        """Keep the raw file and register it as a batch."""
+        return self._lake.register_batch(batch.raw, source=batch.source, profile=batch.taken)
+
     def append(self, lines: pa.Table | Path, batch: NewBatch) -> Appended:
-        """Register the raw file as a batch, keep it, and add the lines."""
-        registered = self._lake.register_batch(batch.raw, source=batch.source, profile=batch.taken)
+        """Register the batch, and add the lines."""
+        registered = self.registered(batch)
         personal = [PersonalColumns(key=key, columns=columns) for key, columns in batch.personal.items()]
         result = self._lake.append(registered, lines, personal_columns=personal)
         return Appended(

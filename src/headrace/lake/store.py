@@ -62,8 +62,12 @@ class Lake:
         self._tables = {name: DeltaFolder(folder / name) for name in ("lines", "awards", "personal")}
 
     @classmethod
-    def create(cls, folder: Path, *, clock: Clock = _now) -> "Lake":
-        """Make an empty lake in a folder that does not exist or is empty. Raises Refusal `folder_not_empty`."""
+    def create(cls, folder: Path, *, register: Register | None = None, clock: Clock = _now) -> "Lake":
+        """Make an empty lake in a folder that does not exist or is empty. Raises Refusal `folder_not_empty`.
+
+        register: the store behind the port, where it is not the lake's own SQLite file; the lake then has none, and opens only
+        with that register.
+        """
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Refusal(
                 "folder_not_empty",
@@ -73,18 +77,24 @@ class Lake:
             make_folder(folder.parent)
             building = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
             try:
-                _build(building, at=clock())
+                _build(building, at=clock(), own_register=register is None)
                 building.replace(folder)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
             sync_folder(folder.parent)
-        return cls(folder, clock=clock)
+        return cls(folder, register=register, clock=clock)
 
     @cached_property
     def register(self) -> Register:
         """Give the register of batches. Raises Refusal `register_missing`, `register_newer` or `register_damaged`."""
         if self._given_register is not None:
             return self._given_register
+        if _marked(self.folder).get("register") == "elsewhere":
+            raise Refusal(
+                "register_elsewhere",
+                f"The lake {self.folder} belongs to an installation of the application, whose database holds its register. Load "
+                "and finalise there; the command line can read its lines.",
+            )
         with disk_faults_refused(self.folder):
             return SqliteRegister(self.folder / FILE_NAME)
 
@@ -276,14 +286,19 @@ class Lake:
         return table
 
 
-def _refuse_unless_lake(folder: Path) -> None:
+def _marked(folder: Path) -> dict[str, object]:
     try:
-        found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+        return {"format": found["format"], "register": found.get("register")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(
             "not_a_lake",
             f"{folder} is not a lake: it has no readable {_MARKER}. Name the folder of a lake, or make a new one.",
         ) from error
+
+
+def _refuse_unless_lake(folder: Path) -> None:
+    found = _marked(folder)["format"]
     if found != FORMAT:
         raise Refusal(
             "lake_newer",
@@ -291,7 +306,7 @@ def _refuse_unless_lake(folder: Path) -> None:
         )
 
 
-def _build(folder: Path, *, at: datetime) -> None:
+def _build(folder: Path, *, at: datetime, own_register: bool) -> None:
     make_folder(folder)
     for name in ("snapshots", "raw", "duplicates"):
         make_folder(folder / name)
@@ -300,9 +315,10 @@ def _build(folder: Path, *, at: datetime) -> None:
     )
     DeltaFolder.create(folder / "awards", awards.schema(), described=["run", "batch_seq"])
     DeltaFolder.create(folder / "personal", personal.SCHEMA, described=["batch_seq"])
-    SqliteRegister.create(folder / FILE_NAME).close()
-    sync_file(folder / FILE_NAME)
-    marker = {"format": FORMAT, "created_at": at.isoformat()}
+    marker = {"format": FORMAT, "created_at": at.isoformat(), "register": "own" if own_register else "elsewhere"}
+    if own_register:
+        SqliteRegister.create(folder / FILE_NAME).close()
+        sync_file(folder / FILE_NAME)
     publish(folder / _MARKER, lambda path: path.write_text(json.dumps(marker) + "\n", encoding="utf-8"))
 
 

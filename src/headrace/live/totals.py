@@ -77,6 +77,14 @@ class Followed:
     stale: str | None = None
 
 
+class Among(NamedTuple):
+    """Statements whose scope has one of the values for the word; since: only of periods that start then or later."""
+
+    word: str
+    values: Collection[str]
+    since: date | None = None
+
+
 class Work(Protocol):
     """One open transaction."""
 
@@ -97,12 +105,10 @@ class Work(Protocol):
         """Put statements in the place of the earlier ones of the same keys and post the differences; give how many differ."""
         ...
 
-    def withdraw(
-        self, program: str, keep: Collection[StatementKey], *, among: tuple[str, Collection[str]] | None
-    ) -> int:
+    def withdraw(self, program: str, keep: Collection[StatementKey], *, among: Among | None) -> int:
         """Withdraw the statements of a program that are not to be kept, and post what that takes back; give how many.
 
-        among: looks only at statements whose scope has one of these values for that word.
+        among: looks only at these.
         """
         ...
 

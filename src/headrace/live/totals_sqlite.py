@@ -6,7 +6,7 @@ Python, exactly.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
@@ -15,30 +15,36 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from headrace.engine.findings import Refusal
 from headrace.engine.totals import ScopeKey, Sums, Totals
 from headrace.lake.register_sqlite import SqliteRegister, mark_posted
-from headrace.live.totals import Followed, Posting, Standing, StatementKey
+from headrace.live.totals import Among, Followed, Posting, Standing, StatementKey
 
 VERSION = 1
 # Python's default context would round a difference past 28 digits without a word; this one stops instead.
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 
 _KEY = ("program", "payee_kind", "payee_id", "scope", "period_from", "period_until")
+_SCOPE = ("program", "scope", "period_from", "period_until")
 _FIGURES = (
     "version", "measure", "base", "tier", "earned", "unverified", "currency", "lines", "next_from", "next_distance", "carried",
     "carried_in", "payable_on",
 )  # fmt: skip
-# Dates are ISO text; an unbounded side is empty text, so that it takes part in the keys.
-_KEY_COLUMNS = ", ".join(f"{name} text not null" for name in _KEY)
+# Dates are ISO text; an unbounded side is empty text, so that it takes part in the keys. The long keys are written once and
+# numbered, so that what every batch changes is small.
 _TABLES = (
     "create table live_format (version integer not null) strict",
-    """create table live_total (program text not null, scope text not null, period_from text not null, period_until text not null,
-    part text not null, measure text not null, base text not null, units text not null, quantity text not null,
-    lines integer not null, primary key (program, scope, period_from, period_until, part)) strict, without rowid""",
-    f"""create table live_statement ({_KEY_COLUMNS}, version integer not null, measure text not null, base text not null,
-    tier integer, earned text not null, unverified text not null, currency text not null, lines integer not null,
-    next_from text, next_distance text, carried text, carried_in text, payable_on text,
-    primary key ({", ".join(_KEY)})) strict, without rowid""",
-    f"""create table live_posting (sequence integer primary key, {_KEY_COLUMNS}, version integer not null, cause text not null,
-    amount text not null, currency text not null, unique ({", ".join(_KEY)}, cause, currency)) strict""",
+    f"create table live_scope (id integer primary key, {', '.join(f'{name} text not null' for name in _SCOPE)}, "
+    f"unique ({', '.join(_SCOPE)})) strict",
+    """create table live_total (scope_id integer not null references live_scope, part text not null, measure text not null,
+    base text not null, units text not null, quantity text not null, lines integer not null, primary key (scope_id, part))
+    strict, without rowid""",
+    f"create table live_key (id integer primary key, {', '.join(f'{name} text not null' for name in _KEY)}, "
+    f"unique ({', '.join(_KEY)})) strict",
+    """create table live_statement (key_id integer primary key references live_key, version integer not null,
+    measure text not null, base text not null, tier integer, earned text not null, unverified text not null,
+    currency text not null, lines integer not null, next_from text, next_distance text, carried text, carried_in text,
+    payable_on text) strict""",
+    """create table live_posting (sequence integer primary key, key_id integer not null references live_key,
+    version integer not null, cause text not null, amount text not null, currency text not null,
+    unique (key_id, cause, currency)) strict""",
     """create table live_followed (program text primary key, basis text not null, loaded_as_of integer not null,
     moneys text not null, stale text) strict, without rowid""",
     "create table live_awaited (line_id text primary key) strict, without rowid",
@@ -84,7 +90,7 @@ class SqliteTotals:
                     "totals_moved", "Other batches were posted while the balances were worked out; work them out again."
                 )
             for each in programs:
-                connection.execute("delete from live_total where program = ?", (each.program,))
+                connection.execute(_DELETE_TOTALS, (each.program,))
                 _write_followed(connection, each)
             (sequence,) = connection.execute("select coalesce(max(sequence), 0) + 1 from live_posting").fetchone()
             yield SqliteWork(connection, f"load:{max(as_of)}:{sequence}", list(programs), done=False)
@@ -94,7 +100,7 @@ class SqliteTotals:
         with self._register.transaction() as connection:
             (sequence,) = connection.execute("select coalesce(max(sequence), 0) + 1 from live_posting").fetchone()
             SqliteWork(connection, f"forget:{sequence}", [], done=False).withdraw(program, (), among=None)
-            connection.execute("delete from live_total where program = ?", (program,))
+            connection.execute(_DELETE_TOTALS, (program,))
             connection.execute("delete from live_followed where program = ?", (program,))
 
     def followed(self) -> list[Followed]:
@@ -108,7 +114,8 @@ class SqliteTotals:
         where = "where (?1 is null or program = ?1) and (?2 is null or payee_id = ?2)"
         with self._register.reading() as connection:
             rows = connection.execute(
-                f"select {columns} from live_statement {where} order by {', '.join(_KEY)}", (program, payee)
+                f"select {columns} from live_key k join live_statement s on s.key_id = k.id {where} order by {', '.join(_KEY)}",
+                (program, payee),
             ).fetchall()
         return [_standing(row) for row in rows]
 
@@ -117,8 +124,8 @@ class SqliteTotals:
         columns = ", ".join(_KEY)
         with self._register.reading() as connection:
             rows = connection.execute(
-                f"select {columns}, version, amount, currency, cause from live_posting where ?1 is null or program = ?1 "
-                "order by sequence",
+                f"select {columns}, version, amount, currency, cause from live_posting p join live_key k on k.id = p.key_id "
+                "where ?1 is null or program = ?1 order by sequence",
                 (program,),
             ).fetchall()
         return [
@@ -148,53 +155,51 @@ class SqliteWork:
     def add(self, shares: Totals) -> Totals:
         """Add shares to the totals; give all parts of every touched scope."""
         assert not self._done, "the batch was posted before"
+        assert {key.program for key in shares} <= self._followed.keys(), "a program takes no part"
+        ids = self._numbers("live_scope", _SCOPE, {key: (*key[:2], _text(key[2]), _text(key[3])) for key in shares})
+        standing = self._standing_parts(ids.values())
         merged: dict[ScopeKey, dict[str, Sums]] = {}
         written: list[tuple[str | int, ...]] = []
         for key, parts in shares.items():
-            assert key.program in self._followed, f"{key.program} takes no part"
-            stored = (key.program, key.scope, _text(key.from_), _text(key.until))
-            rows = self._connection.execute(_PARTS, stored).fetchall()
-            totals = {part: Sums(int(m), int(b), int(u), int(q), lines) for part, m, b, u, q, lines in rows}
+            totals = merged[key] = standing.get(ids[key], {})
             for part, share in parts.items():
-                sums = totals[part].plus(share) if part in totals else share
-                totals[part] = sums
-                written.append((*stored, part, *(str(value) for value in sums[:4]), sums.lines))
-            merged[key] = totals
-        self._connection.executemany(f"insert or replace into live_total values ({_marks(10)})", written)
+                sums = totals[part] = totals[part].plus(share) if part in totals else share
+                written.append((ids[key], part, *map(str, sums[:4]), sums.lines))
+        self._connection.executemany(f"insert or replace into live_total values ({_marks(7)})", written)
         return merged
 
     def put(self, standings: Sequence[Standing]) -> int:
         """Put statements in the place of the earlier ones of the same keys and post the differences."""
         assert not self._done, "the batch was posted before"
+        ids = self._numbers("live_key", _KEY, {each.key: _key_text(each.key) for each in standings})
+        earned = self._connection.execute(_EARNED, (json.dumps(list(ids.values())),)).fetchall()
+        before = {key_id: {currency: Decimal(amount)} for key_id, amount, currency in earned}
         written: list[tuple[str | int | None, ...]] = []
         posted: list[tuple[str | int, ...]] = []
         for each in standings:
-            key = _key_text(each.key)
-            row = self._connection.execute(_EARNED, key).fetchone()
-            before = {} if row is None else {row[1]: Decimal(row[0])}
-            written.append((*key, *_figures(each)))
-            posted += self._differences(key, each.version, before, {each.currency: each.earned})
-        self._connection.executemany(f"insert or replace into live_statement values ({_marks(19)})", written)
+            key_id = ids[each.key]
+            written.append((key_id, *_figures(each)))
+            posted += self._differences(key_id, each.version, before.get(key_id, {}), {each.currency: each.earned})
+        self._connection.executemany(f"insert or replace into live_statement values ({_marks(14)})", written)
         self._post(posted)
         return len(posted)
 
-    def withdraw(
-        self, program: str, keep: Collection[StatementKey], *, among: tuple[str, Collection[str]] | None
-    ) -> int:
+    def withdraw(self, program: str, keep: Collection[StatementKey], *, among: Among | None) -> int:
         """Withdraw the statements of a program that are not to be kept, and post what that takes back."""
         where, values = "", list[str]()
         if among is not None:
-            values = [f'$."{among[0]}"', json.dumps(sorted(among[1]))]
-            where = " and json_extract(scope, ?) in (select value from json_each(?))"
+            values = [f'$."{among.word}"', json.dumps(sorted(among.values)), _text(among.since)]
+            where = " and json_extract(scope, ?) in (select value from json_each(?)) and period_from >= ?"
         kept = {_key_text(each) for each in keep}
         rows = self._connection.execute(
-            f"select {', '.join(_KEY)}, version, earned, currency from live_statement where program = ?{where}",
+            f"select {', '.join(_KEY)}, k.id, version, earned, currency from live_key k join live_statement s "
+            f"on s.key_id = k.id where program = ?{where}",
             (program, *values),
         ).fetchall()
-        gone = [row for row in rows if row[:6] not in kept]
-        for row in gone:
-            self._post(self._differences(row[:6], row[6], {row[8]: Decimal(row[7])}, {}))
-        self._connection.executemany(f"delete from live_statement where {_IS_KEY}", [row[:6] for row in gone])
+        gone = [row[6:] for row in rows if row[:6] not in kept]
+        for key_id, version, earned, currency in gone:
+            self._post(self._differences(key_id, version, {currency: Decimal(earned)}, {}))
+        self._connection.executemany("delete from live_statement where key_id = ?", [row[:1] for row in gone])
         return len(gone)
 
     def met(self, program: str, moneys: Collection[str]) -> frozenset[str]:
@@ -224,21 +229,41 @@ class SqliteWork:
         ).fetchall()
         return bool(found)
 
+    def _numbers[Key](self, table: str, columns: Sequence[str], keys: Mapping[Key, Sequence[str]]) -> dict[Key, int]:
+        """Give the numbers of keys, new ones where they have none yet."""
+        values = [f"json_extract(j.value, '$[{at}]')" for at in range(len(columns))]
+        same = " and ".join(f"t.{column} = {value}" for column, value in zip(columns, values, strict=True))
+        find = f"select t.id from json_each(?) j left join {table} t on {same} order by j.key"
+        add = f"insert into {table} ({', '.join(columns)}) values ({_marks(len(columns))}) returning id"
+        found = self._connection.execute(find, (json.dumps(list(keys.values())),)).fetchall()
+        return {
+            key: number if number is not None else self._connection.execute(add, tuple(written)).fetchone()[0]
+            for (key, written), (number,) in zip(keys.items(), found, strict=True)
+        }
+
+    def _standing_parts(self, scope_ids: Iterable[int]) -> dict[int, dict[str, Sums]]:
+        """Give the parts of scopes as they stand."""
+        parts: dict[int, dict[str, Sums]] = {}
+        rows = self._connection.execute(_PARTS, (json.dumps(list(scope_ids)),))
+        for scope_id, part, measure, base, units, quantity, lines in rows:
+            sums = Sums(int(measure), int(base), int(units), int(quantity), lines)
+            parts.setdefault(scope_id, {})[part] = sums
+        return parts
+
     def _differences(
-        self, key: tuple[str, ...], version: int, before: dict[str, Decimal], after: dict[str, Decimal]
+        self, key_id: int, version: int, before: Mapping[str, Decimal], after: Mapping[str, Decimal]
     ) -> list[tuple[str | int, ...]]:
         """Give the rows to post: a statement whose currency changed is taken back in the one and given in the other."""
         rows: list[tuple[str | int, ...]] = []
         for currency in sorted(before.keys() | after.keys()):
             amount = _EXACT.subtract(after.get(currency, Decimal(0)), before.get(currency, Decimal(0)))
             if amount:
-                rows.append((*key, version, self._cause, f"{amount:f}", currency))
+                rows.append((key_id, version, self._cause, f"{amount:f}", currency))
         return rows
 
     def _post(self, rows: Sequence[tuple[str | int, ...]]) -> None:
         self._connection.executemany(
-            f"insert into live_posting ({', '.join(_KEY)}, version, cause, amount, currency) values ({_marks(10)})",
-            rows,
+            f"insert into live_posting (key_id, version, cause, amount, currency) values ({_marks(5)})", rows
         )
 
 
@@ -246,11 +271,11 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-_IS_KEY = " and ".join(f"{name} = ?" for name in _KEY)
-_EARNED = f"select earned, currency from live_statement where {_IS_KEY}"
+_DELETE_TOTALS = "delete from live_total where scope_id in (select id from live_scope where program = ?)"
+_EARNED = "select key_id, earned, currency from json_each(?) j cross join live_statement s on s.key_id = j.value"  # in this order
 _PARTS = (
-    "select part, measure, base, units, quantity, lines from live_total "
-    "where program = ? and scope = ? and period_from = ? and period_until = ?"
+    "select scope_id, part, measure, base, units, quantity, lines from json_each(?) j cross join live_total t "
+    "on t.scope_id = j.value"
 )
 
 

@@ -111,11 +111,11 @@ def request_import(upload: Upload, *, by: Person, at: datetime) -> uuid.UUID:
 
 def run_import(*, run: uuid.UUID, at: datetime) -> None:
     """Bring in the file of a run; a run that was brought in already is left as it is."""
-    asked = ImportRun.objects.select_related("file", "asked_by").get(pk=run)
+    asked = ImportRun.objects.select_related("file").get(pk=run)
     if asked.state != ImportRun.State.QUEUED:
         return
-    stored, path = files.open_stored(file=asked.file_id, viewer=asked.asked_by, at=asked.asked_at)
-    log = FindingLog(stored.name)
+    path = files.path_of(asked.file_id)
+    log = FindingLog(asked.file.name)
     with tempfile.TemporaryDirectory() as scratch:
         staged = stage_file(path, log, into=Path(scratch) / "records.arrow")
         with store.revising("import_file", source=asked.source, at=at) as writing:

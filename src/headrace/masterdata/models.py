@@ -127,4 +127,4 @@ class ImportFinding(models.Model):
     message = models.TextField()
 
     class Meta:
-        constraints = (models.UniqueConstraint("run", "position", name="one_finding_a_position"),)
+        constraints = (models.UniqueConstraint("run", "position", name="one_import_finding_a_position"),)

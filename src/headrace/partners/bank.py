@@ -1,7 +1,7 @@
 """Bank data of partners: encrypted, shown masked, changed by two people, used only after a cooling period.
 
-The second person is one of the vendor who may edit bank data; whoever releases payments may not. Opening the numbers, which a
-payment file needs, is an act of its own in the trail.
+The second person decides a request of workflow, of which the facts are masked too; whoever releases payments may not. Opening the
+numbers, which a payment file needs, is an act of its own in the trail.
 """
 
 import json
@@ -19,9 +19,11 @@ from headrace.masterdata import store
 from headrace.partners.kinds import ACCOUNT
 from headrace.partners.models import BankAccount
 from headrace.partners.seeing import visible
+from headrace.workflow import requests
 
 COOLING = timedelta(days=3)
 """Between the second person's approval and the first payment to the account: time to notice a fraud."""
+KIND = "bank_data"
 _PURPOSE = "bank data"
 _IBAN = re.compile("[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _BIC = re.compile("[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
@@ -43,6 +45,7 @@ class Shown:
     """Bank data as a page shows it: never more than the last digits. usable: it is what is paid to at the instant."""
 
     id: uuid.UUID
+    request: uuid.UUID
     company: str
     currency: str
     masked: str
@@ -81,7 +84,7 @@ def _iban_holds(iban: str) -> bool:
 
 
 def ask(*, partner: str, company: str, currency: str, numbers: Numbers, by: Person, at: datetime) -> uuid.UUID:
-    """Ask for new bank data of an account, by the partner itself or by the vendor; gives its id. A second person decides."""
+    """Ask for new bank data of an account, by the partner or the vendor; gives the request that a second person decides."""
     day = at.date()
     seen = visible(by, day)
     if seen is not None and partner not in seen:
@@ -105,8 +108,10 @@ def ask(*, partner: str, company: str, currency: str, numbers: Numbers, by: Pers
             asked_by=by,
             asked_at=at,
         )
+        facts = {"partner": partner, "company": company, "currency": currency, "account": asked.shown}
+        asked.request = requests.ask(kind=KIND, subject=str(asked.pk), facts=facts, by=by, at=at)
         asked.save()
-    return asked.pk
+    return asked.request
 
 
 def _masked(numbers: Numbers) -> str:
@@ -114,36 +119,19 @@ def _masked(numbers: Numbers) -> str:
     return f"{start}•••• {numbers.number[-4:]}"
 
 
-def approve(*, bank_account: uuid.UUID, by: Person, at: datetime) -> None:
-    """Approve bank data as the second person; it counts once `COOLING` is over."""
-    with acts.act("approve_bank_data", at=at):
-        asked = _to_decide(bank_account, by, at)
-        asked.state, asked.usable_from = BankAccount.State.APPROVED, at + COOLING
-        asked.save()
+def _approved(subject: str, by: Person, at: datetime) -> None:
+    row = BankAccount.locked(uuid.UUID(subject))
+    row.state, row.decided_by, row.decided_at = BankAccount.State.APPROVED, by, at
+    row.usable_from = at + COOLING
+    row.save()
 
 
-def refuse(*, bank_account: uuid.UUID, reason: str, by: Person, at: datetime) -> None:
-    """Refuse bank data that was asked for, with the reason."""
-    access.require(by, VENDOR, Permission.EDIT_BANK_DATA, at.date())
-    if not reason.strip():
-        raise Refusal("reason_missing", "Say why the bank data is refused; whoever asked reads it.")
-    with acts.act("refuse_bank_data", at=at):
-        asked = _to_decide(bank_account, by, at)
-        asked.state, asked.reason = BankAccount.State.REFUSED, reason.strip()
-        asked.save()
-
-
-def _to_decide(bank_account: uuid.UUID, by: Person, at: datetime) -> BankAccount:
-    access.require(by, VENDOR, Permission.EDIT_BANK_DATA, at.date())
-    if not BankAccount.objects.filter(pk=bank_account).exists():
-        raise Refusal("bank_data_unknown", "There is no such bank data. Load the page of the partner again.")
-    asked = BankAccount.locked(bank_account)
-    if asked.state != BankAccount.State.ASKED:
-        raise Refusal("already_decided", f"This bank data was {asked.state} already. Ask for it again if it is needed.")
-    if asked.asked_by_id == by.pk:
-        raise Refusal("second_person", "Bank data takes two people: whoever asked for it does not approve it.")
-    asked.decided_by, asked.decided_at = by, at
-    return asked
+def _rejected(subject: str, by: Person, reason: str, at: datetime) -> None:
+    row = BankAccount.locked(uuid.UUID(subject))
+    row.state, row.reason = BankAccount.State.REFUSED, reason
+    if by.pk != row.asked_by_id:
+        row.decided_by, row.decided_at = by, at
+    row.save()
 
 
 def bank_data(*, partner: str, viewer: Person, at: datetime) -> tuple[Shown, ...]:
@@ -156,6 +144,7 @@ def bank_data(*, partner: str, viewer: Person, at: datetime) -> tuple[Shown, ...
     return tuple(
         Shown(
             row.pk,
+            row.request,
             row.company,
             row.currency,
             row.shown,
@@ -198,3 +187,6 @@ def open_for_payment(*, partner: str, company: str, by: Person, at: datetime) ->
     with acts.act("open_bank_data", at=at) as act:
         act.note("partners.bankaccount", str(row.pk), {}, {"opened_by": str(by.pk)})
     return Numbers(holder=holder, number=number, bank_code=bank_code, bic=bic)
+
+
+requests.ends(KIND, requests.Ending(approved=_approved, rejected=_rejected))

@@ -9,7 +9,7 @@ from headrace.foundation.recorded import Recorded
 class BankAccount(Recorded):
     """Where a partner is paid. sealed: holder and numbers, encrypted. shown: masked. Never edited: a new one takes over.
 
-    It counts from `usable_from` on, some days after a second person approved it, until a later one counts.
+    It counts from `usable_from` on, some days after a second person approved the request of workflow, until a later one counts.
     """
 
     SECRET = frozenset({"sealed"})
@@ -21,6 +21,7 @@ class BankAccount(Recorded):
         APPROVED = "approved"
         REFUSED = "refused"
 
+    request = models.UUIDField(unique=True)
     partner = models.CharField(max_length=400)
     company = models.CharField(max_length=20)
     currency = models.CharField(max_length=3)

@@ -14,7 +14,7 @@ from headrace.engine.findings import Refusal
 from headrace.foundation import access
 from headrace.foundation.acts import Actor, acting_as
 from headrace.foundation.people import Person
-from headrace.foundation.roles import VENDOR, Permission, carried
+from headrace.foundation.roles import VENDOR, Permission
 
 _STATUS = {
     "not_permitted": 403,
@@ -23,11 +23,17 @@ _STATUS = {
     "grant_unknown": 404,
     "membership_unknown": 404,
     "partner_unknown": 404,
-    "bank_data_unknown": 404,
     "proposal_unknown": 404,
     "product_unknown": 404,
     "rates_unknown": 404,
     "import_unknown": 404,
+    "request_unknown": 404,
+    "delivery_unknown": 404,
+    "program_unknown": 404,
+    "version_unknown": 404,
+    "step_unknown": 404,
+    "balance_unknown": 404,
+    "statement_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 
@@ -72,13 +78,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """Give the pages that the menu offers to whoever looks."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"may_grant": False, "may_audit": False, "may_read": False, "may_read_own": False}
+        return {"may_grant": False, "may_audit": False, "may_read": False, "may_see_money": False}
     day = timezone.now().date()
     permissions = access.permitted(user, VENDOR, day)
-    own = carried(access.roles_of(user, day))
+    own = (access.permitted(user, each, day) for each in access.organisations_of(user, day))
     return {
         "may_read": Permission.READ_ALL in permissions,
-        "may_read_own": Permission.READ_OWN in own or Permission.READ_ALL in permissions,
+        "may_see_money": Permission.READ_ALL in permissions or any(Permission.READ_OWN in each for each in own),
         "may_grant": Permission.GRANT_ROLE in permissions,
         "may_audit": Permission.READ_AUDIT in permissions,
     }

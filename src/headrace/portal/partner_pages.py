@@ -140,7 +140,6 @@ def _page(request: HttpRequest, partner: uuid.UUID, *, status: int = 200, **form
         "partner": detail,
         "today": now.date(),
         "bank": bank.bank_data(partner=detail.code, viewer=viewer, at=now),
-        "may_decide": _may(request, Permission.EDIT_BANK_DATA),
         "cooling_days": bank.COOLING.days,
     }
     if _may(request, Permission.REPAIR_DATA):
@@ -204,25 +203,6 @@ def ask_bank_data(request: HttpRequest, partner: uuid.UUID) -> HttpResponse:
     )
     messages.success(request, "Asked for. A second person decides.")
     return redirect("partner", partner)
-
-
-@login_required
-@require_POST
-def approve_bank_data(request: HttpRequest, bank_account: uuid.UUID) -> HttpResponse:
-    """Approve bank data as the second person."""
-    bank.approve(bank_account=bank_account, by=person(request), at=timezone.now())
-    messages.success(request, f"Approved. It is paid to from {bank.COOLING.days} days from now on.")
-    return redirect("partners")
-
-
-@login_required
-@require_POST
-def refuse_bank_data(request: HttpRequest, bank_account: uuid.UUID) -> HttpResponse:
-    """Refuse bank data, with the reason."""
-    reason = request.POST.get("reason", "")[:500]
-    bank.refuse(bank_account=bank_account, reason=reason, by=person(request), at=timezone.now())
-    messages.success(request, "Refused.")
-    return redirect("partners")
 
 
 @login_required

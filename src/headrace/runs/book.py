@@ -18,6 +18,9 @@ from types import TracebackType
 from typing import Self
 
 from headrace.engine.findings import Refusal
+from headrace.lake import Lake
+from headrace.lake.register_sqlite import SqliteRegister
+from headrace.live import SqliteTotals
 
 FILE_NAME = "runs.sqlite3"
 _FORMAT = 1
@@ -107,6 +110,11 @@ class Book:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._con.close()
+
+    def totals(self, lake: Lake) -> SqliteTotals:
+        """Give the store of live balances, in the file of the lake's register."""
+        assert isinstance(lake.register, SqliteRegister), "the lake's register lies in an application's database"
+        return SqliteTotals(lake.register)
 
     # Reference tables
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,13 +26,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headrace.engine import Request, calculate
+from headrace.engine import Request, Result, calculate
 from headrace.engine.findings import Finding, Refusal, has_errors
 from headrace.engine.terms import Terms
 from headrace.lake import Lake
 from headrace.lake.durable import make_folder, publish_folder
-from headrace.runs.book import Book, Posting, RunRow
+from headrace.runs.book import Posting, RunRow
 from headrace.runs.changes import covered, write_changes
+from headrace.runs.port import Decided
 from headrace.runs.record import cite
 from headrace.runs.sources import Source, from_lake
 from headrace.runs.written import write_run
@@ -55,63 +56,137 @@ class Finalised:
     folder: Path | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worked:
+    """A period worked out in full, nothing of it posted yet.
+
+    statements: as in `Finalised`. postings: what is not posted yet. sequence: the place of the run that would post it.
+    """
+
+    statements: pa.Table
+    postings: tuple[Posting, ...]
+    findings: tuple[Finding, ...]
+    sequence: int
+    batch_seq: int
+
+
+def preview(
+    program: Sequence[Terms],
+    *,
+    lake: Lake,
+    book: Decided,
+    period_from: date | None,
+    as_of: date | None = None,
+    batch_seq: int | None = None,
+) -> Worked:
+    """Work out what `finalise` would post, and post nothing. The same arguments, and the same refusals."""
+    roll_forward(lake, book)
+    with tempfile.TemporaryDirectory(prefix="headrace-finalise-") as scratch:
+        return _work_out(program, lake, book, period_from, as_of, batch_seq, Path(scratch)).worked
+
+
 def finalise(
-    program: Sequence[Terms], *, lake: Lake, book: Book, period_from: date | None, as_of: date | None = None
+    program: Sequence[Terms],
+    *,
+    lake: Lake,
+    book: Decided,
+    period_from: date | None,
+    as_of: date | None = None,
+    batch_seq: int | None = None,
+    agreed: Callable[[Worked], None] | None = None,
 ) -> Finalised:
     """Finalise the period of one program that starts on `period_from` (null: the program's whole life), and post it.
 
-    program: all versions of the one program. The lines, the reference tables in force and what was posted before are those of
-    the lake at this moment. Raises Refusal `no_such_period`, `findings_block` (faults of severity error in data or terms:
-    nothing is posted), `finalised_meanwhile`, and those of the lake.
+    program: all versions of the one program. The lines are those of the lake as of `batch_seq` (default: the last); the
+    reference tables in force and what was posted before are those of this moment. agreed: looks at what was worked out before
+    anything is written, and raises Refusal where it is not what was agreed. Raises Refusal `no_such_period`, `findings_block`
+    (faults of severity error in data or terms: nothing is posted), `finalised_meanwhile`, and those of the lake.
     """
     roll_forward(lake, book)
+    with tempfile.TemporaryDirectory(prefix="headrace-finalise-") as scratch:
+        full = _work_out(program, lake, book, period_from, as_of, batch_seq, Path(scratch))
+        worked, runs = full.worked, full.runs
+        if agreed is not None:
+            agreed(worked)
+        changes = Path(scratch) / "changes.parquet"
+        before = [run.run for run in runs]
+        program_id = program[0].program
+        changed = write_changes(full.awards, full.source.awards, program_id, worked.statements, changes, runs=before)
+        if not worked.postings and not changed and any(run.from_ == period_from for run in runs):
+            return Finalised(run=None, statements=worked.statements, posted=(), findings=worked.findings, folder=None)
+        finalised = {
+            "program": program_id,
+            "starts": [start.isoformat() if start else None for start in full.starts],
+            "runs_before": before,
+        }
+        citation = {**cite(program, full.source, full.result, "duckdb"), "finalised": finalised}
+        row = RunRow(
+            run=_name(citation, period_from, worked.sequence),
+            program=program_id,
+            from_=period_from,
+            until=_until(worked.statements, period_from),
+            batch_seq=worked.batch_seq,
+            sequence=worked.sequence,
+            state="pending",
+        )
+        folder = _keep(lake, row, worked.statements, changes, citation, full.result.reasons, worked.findings)
+    book.begin(row)
+    _bring_to_end(lake, book, row)
+    return Finalised(
+        run=row.run, statements=worked.statements, posted=worked.postings, findings=worked.findings, folder=folder
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Full:
+    """What was worked out, with everything that a run writes beside it."""
+
+    worked: Worked
+    source: Source
+    result: Result
+    awards: Path
+    runs: Sequence[RunRow]
+    starts: Sequence[date | None]
+
+
+def _work_out(
+    program: Sequence[Terms],
+    lake: Lake,
+    book: Decided,
+    period_from: date | None,
+    as_of: date | None,
+    batch_seq: int | None,
+    scratch: Path,
+) -> _Full:
     (program_id,) = {terms.program for terms in program}
     # The runs before the postings: a run that becomes final between the two takes this one's place, and this one is refused.
     runs = book.runs(program_id)
-    with tempfile.TemporaryDirectory(prefix="headrace-finalise-") as scratch:
-        source = from_lake(lake, book, into=Path(scratch))
-        assert source.tables is not None
-        full = Path(scratch) / "awards.parquet"
-        request = Request(programs=tuple(program), tables=source.tables, as_of=as_of, fixed=source.fixed)
-        result = calculate(request, awards=full)
-        findings = (*source.findings, *result.findings)
-        if has_errors(findings):
-            raise Refusal(
-                "findings_block",
-                f"{program_id} cannot be finalised while its data or terms have errors; nothing was posted. Mend them first.",
-                findings=findings,
-            )
-        starts = sorted({period_from, *(run.from_ for run in runs)}, key=str)
-        statements = covered(result.statements, starts, program=program, fixed=source.fixed)
-        _refuse_unknown_period(statements, program_id, period_from, runs)
-        postings = _postings(statements)
-        changes = Path(scratch) / "changes.parquet"
-        before = [run.run for run in runs]
-        changed = write_changes(full, source.awards, program_id, statements, changes, runs=before)
-        if not postings and not changed and any(run.from_ == period_from for run in runs):
-            return Finalised(run=None, statements=statements, posted=(), findings=findings, folder=None)
-        finalised = {
-            "program": program_id,
-            "starts": [start.isoformat() if start else None for start in starts],
-            "runs_before": before,
-        }
-        citation = {**cite(program, source, result, "duckdb"), "finalised": finalised}
-        row = RunRow(
-            run=_name(citation, period_from, len(runs) + 1),
-            program=program_id,
-            from_=period_from,
-            until=_until(statements, period_from),
-            batch_seq=_batch_seq(source),
-            sequence=len(runs) + 1,
-            state="pending",
+    source = from_lake(lake, book, batch_seq=batch_seq, into=scratch)
+    assert source.tables is not None
+    awards = scratch / "awards.parquet"
+    request = Request(programs=tuple(program), tables=source.tables, as_of=as_of, fixed=source.fixed)
+    result = calculate(request, awards=awards)
+    findings = (*source.findings, *result.findings)
+    if has_errors(findings):
+        raise Refusal(
+            "findings_block",
+            f"{program_id} cannot be finalised while its data or terms have errors; nothing was posted. Mend them first.",
+            findings=findings,
         )
-        folder = _keep(lake, row, statements, changes, citation, result.reasons, findings)
-    book.begin(row)
-    _bring_to_end(lake, book, row)
-    return Finalised(run=row.run, statements=statements, posted=tuple(postings), findings=findings, folder=folder)
+    starts = sorted({period_from, *(run.from_ for run in runs)}, key=str)
+    statements = covered(result.statements, starts, program=program, fixed=source.fixed)
+    _refuse_unknown_period(statements, program_id, period_from, runs)
+    worked = Worked(
+        statements=statements,
+        postings=tuple(_postings(statements)),
+        findings=findings,
+        sequence=len(runs) + 1,
+        batch_seq=_batch_seq(source),
+    )
+    return _Full(worked=worked, source=source, result=result, awards=awards, runs=runs, starts=starts)
 
 
-def roll_forward(lake: Lake, book: Book) -> list[str]:
+def roll_forward(lake: Lake, book: Decided) -> list[str]:
     """Bring runs that were cut off to their end; give their names. Safe to call at any time, also twice at once."""
     pending = [run for run in book.runs() if run.state == "pending"]
     for run in pending:
@@ -124,7 +199,7 @@ def run_folder(lake: Lake, run: str) -> Path:
     return lake.folder / "runs" / run
 
 
-def _bring_to_end(lake: Lake, book: Book, row: RunRow) -> None:
+def _bring_to_end(lake: Lake, book: Decided, row: RunRow) -> None:
     folder = run_folder(lake, row.run)
     lake.append_awards(row.run, folder / "awards.parquet", batch_seq=row.batch_seq)
     book.finish(row.run, _postings(pq.read_table(folder / "statements.parquet")))

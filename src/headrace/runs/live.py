@@ -30,11 +30,10 @@ from headrace.engine.terms.canonical import terms_hash
 from headrace.engine.totals import Desktop, ScopeKey, Sums, Totals, work
 from headrace.lake import Lake, State
 from headrace.lake.register import Batch
-from headrace.lake.register_sqlite import SqliteRegister
-from headrace.live import Followed, Posting, SqliteTotals, Standing, StatementKey, Work
-from headrace.runs.book import Book
+from headrace.live import Among, Followed, Posting, Standing, StatementKey, Work
 from headrace.runs.compare import STATEMENT_KEY, Difference, differences
 from headrace.runs.live_lines import BatchLines, batch_lines, lines_of, unknown_sales
+from headrace.runs.port import Decided
 from headrace.runs.sources import from_lake
 
 _TRIES = 5
@@ -57,12 +56,11 @@ class CaughtUp:
 class Live:
     """The balances of one lake. One object a thread; keeps connections and reference tables between batches."""
 
-    def __init__(self, lake: Lake, book: Book) -> None:
-        """Open the balances in the file of the lake's register."""
-        assert isinstance(lake.register, SqliteRegister)
+    def __init__(self, lake: Lake, book: Decided) -> None:
+        """Open the balances, which lie where the lake's register does."""
         self._lake = lake
         self._book = book
-        self._store = SqliteTotals(lake.register)
+        self._store = book.totals(lake)
         self._con = duckdb.connect()
         self._desktop = Desktop()
         self._hashes: dict[tuple[str, int], str] = {}
@@ -230,7 +228,7 @@ class Live:
                 elif each.way == "totals":
                     findings += self._add(working, terms, lines)
                 else:
-                    findings += self._renew(working, each, lines, Path(scratch))
+                    findings += self._renew(working, each, lines, Path(scratch), unsettled=unsettled)
         return True
 
     def _add(self, working: Work, terms: tuple[Terms, ...], lines: BatchLines) -> Sequence[Finding]:
@@ -243,19 +241,26 @@ class Live:
         working.put(_standings(done.statements))
         return done.findings
 
-    def _renew(self, working: Work, reach: Reach, batch: BatchLines, into: Path) -> Sequence[Finding]:
-        """Calculate all statements of the parties that a batch names."""
+    def _renew(
+        self, working: Work, reach: Reach, batch: BatchLines, into: Path, *, unsettled: bool
+    ) -> Sequence[Finding]:
+        """Calculate the statements of the parties that a batch names: all, or those of the periods from its first one on.
+
+        unsettled: the batch brings a sale that an earlier return named, which leaves its own place, in whatever period it is.
+        """
         named = frozenset().union(*(batch.parties[column] for column in reach.columns))
         parties, members = self._members(named) if reach.groups else (named, named)
         if not parties:
             return ()
-        lines = lines_of(self._con, self._lake, reach.columns, members, into)
+        since = None if unsettled else reach.begins(batch.first_day, self._references().get("calendar"))
+        lines = lines_of(self._con, self._lake, reach.columns, members, into, since=since)
         result = calculate(Request(programs=reach.terms, tables=self._tables(lines)))
-        among = (reach.word, parties)
         standings = [
-            each for each in _standings(result.statements) if json.loads(each.key.scope)[reach.word] in parties
-        ]
-        _stand(working, reach.programs, standings, among=among)
+            each for each in _standings(result.statements)
+            if json.loads(each.key.scope)[reach.word] in parties
+            and (since is None or (each.key.from_ is not None and each.key.from_ >= since))
+        ]  # fmt: skip
+        _stand(working, reach.programs, standings, among=Among(reach.word, parties, since))
         return result.findings
 
     def _members(self, partners: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
@@ -319,9 +324,7 @@ class _Computed:
     awaited: frozenset[str] = frozenset()
 
 
-def _stand(
-    working: Work, programs: Iterable[str], standings: Sequence[Standing], *, among: tuple[str, frozenset[str]] | None
-) -> None:
+def _stand(working: Work, programs: Iterable[str], standings: Sequence[Standing], *, among: Among | None) -> None:
     """Put statements, and withdraw those that are not among them any more."""
     working.put(standings)
     by_program: dict[str, list[StatementKey]] = {program: [] for program in programs}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -18,13 +19,14 @@ class BatchLines:
     """Lines of one batch, and the sales that its returns name.
 
     counted: the ids of the batch's own lines. unknown: sales that its returns name and that the lake does not have. parties: by
-    role, whom the lines name.
+    role, whom the lines name. first_day: the first day of any of them.
     """
 
     lines: Lines
     counted: frozenset[str]
     unknown: frozenset[str]
     parties: dict[str, frozenset[str]]
+    first_day: date
 
 
 def batch_lines(
@@ -50,24 +52,47 @@ def batch_lines(
         con.unregister("named_ids")
         missing -= _ids(con, "SELECT line_id FROM of_batch")
     parties = {role: _ids(con, f"SELECT DISTINCT {role} FROM of_batch WHERE {role} IS NOT NULL") for role in roles}
+    first_day = date.fromisoformat(str(con.execute("SELECT min(occurred_on) FROM of_batch").fetchall()[0][0]))
     path = into / f"batch-{batch_seq}.parquet"
     con.execute(f"COPY of_batch TO {_text(path)} (FORMAT parquet)")
     lines = Lines(paths=(path,), columns=found.columns)
-    return BatchLines(lines=lines, counted=ids, unknown=missing, parties=parties)
+    return BatchLines(lines=lines, counted=ids, unknown=missing, parties=parties, first_day=first_day)
 
 
 def lines_of(
-    con: duckdb.DuckDBPyConnection, lake: Lake, columns: Sequence[str], parties: Collection[str], into: Path
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    columns: Sequence[str],
+    parties: Collection[str],
+    into: Path,
+    *,
+    since: date | None = None,
 ) -> Lines:
-    """Take every line that names one of the parties in one of the columns, as a Parquet file in `into`."""
+    """Take every line that names one of the parties in one of the columns, as a Parquet file in `into`.
+
+    since: no earlier lines, but for returns that name a later sale, and sales that are named by what was taken.
+    """
     only_sellers = tuple(columns) == ("partner_id",)
     found = lake.lines(partners=parties) if only_sellers else lake.lines()
     if not found.paths:
         return found
     con.register("wanted", pa.table({"id": pa.array(sorted(parties), pa.string())}))
     named = " OR ".join(f"{column} IN (SELECT id FROM wanted)" for column in columns)
+    theirs = f"FROM {_read(found)} WHERE ({named}) AND {_bound(found)}"
     path = into / "parties.parquet"
-    con.execute(f"COPY (FROM {_read(found)} WHERE ({named}) AND {_bound(found)}) TO {_text(path)} (FORMAT parquet)")
+    if since is None:
+        con.execute(f"COPY ({theirs}) TO {_text(path)} (FORMAT parquet)")
+    else:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE taken AS {theirs} AND occurred_on >= DATE '{since}'")
+        if "original_line_id" in found.columns:
+            earlier = f"{theirs} AND occurred_on < DATE '{since}'"
+            con.execute(f"INSERT INTO taken BY NAME {earlier} AND original_line_id IN (SELECT line_id FROM taken)")
+            sales = "SELECT original_line_id FROM taken WHERE original_line_id IS NOT NULL"
+            con.execute(
+                f"INSERT INTO taken BY NAME {earlier} AND line_id IN ({sales}) AND line_id NOT IN (SELECT line_id FROM taken)"
+            )
+        con.execute(f"COPY taken TO {_text(path)} (FORMAT parquet)")
+        con.execute("DROP TABLE taken")
     con.unregister("wanted")
     return Lines(paths=(path,), columns=found.columns)
 

@@ -16,7 +16,8 @@ from headrace.engine.findings import Finding, Refusal
 from headrace.engine.schema import LINE, SUM, Tables
 from headrace.intake.tables import read_table, read_tables
 from headrace.lake import Lake, content_hash
-from headrace.runs.book import Book, Posting
+from headrace.runs.book import Posting
+from headrace.runs.port import Decided
 
 FIXED = pa.schema(
     [
@@ -83,7 +84,7 @@ def from_cited_files(cited: Mapping[str, object], *, into: Path) -> Source:
 
 def from_lake(
     lake: Lake,
-    book: Book,
+    book: Decided,
     *,
     batch_seq: int | None = None,
     files: Mapping[str, Path] | None = None,

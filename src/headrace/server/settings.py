@@ -20,9 +20,12 @@ HEADRACE_LOCAL = _env.local
 
 INSTALLED_APPS = [
     "headrace.foundation",
+    "headrace.workflow",
     "headrace.masterdata",
     "headrace.partners",
     "headrace.catalogue",
+    "headrace.sales",
+    "headrace.programs",
     "headrace.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",

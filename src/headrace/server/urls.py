@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, files, pages, partner_pages
+from headrace.portal import catalogue_pages, files, pages, partner_pages, programs, sales
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -22,8 +22,6 @@ urlpatterns = [
     path("partners/<uuid:partner>/edit", partner_pages.edit_partner, name="edit_partner"),
     path("partners/<uuid:partner>/name", partner_pages.name_partner, name="name_partner"),
     path("partners/<uuid:partner>/bank", partner_pages.ask_bank_data, name="ask_bank_data"),
-    path("bank/<uuid:bank_account>/approve", partner_pages.approve_bank_data, name="approve_bank_data"),
-    path("bank/<uuid:bank_account>/refuse", partner_pages.refuse_bank_data, name="refuse_bank_data"),
     path("levels/", partner_pages.level_list, name="levels"),
     path("levels/set", partner_pages.set_level, name="set_level"),
     path("levels/<uuid:proposal>/refuse", partner_pages.refuse_level, name="refuse_level"),
@@ -38,6 +36,26 @@ urlpatterns = [
     path("fields/", catalogue_pages.field_list, name="fields"),
     path("fields/declare", catalogue_pages.declare_field, name="declare_field"),
     path("fields/source", catalogue_pages.set_system_of_record, name="set_system_of_record"),
+    path("sales/", sales.sales, name="sales"),
+    path("sales/deliver", sales.deliver, name="deliver"),
+    path("sales/profile", sales.save_profile, name="save_profile"),
+    path("sales/<uuid:delivery>/", sales.delivery, name="delivery"),
+    path("programs/", programs.programs, name="programs"),
+    path("programs/write", programs.write_terms, name="write_terms"),
+    path("programs/save", programs.save_terms, name="save_terms"),
+    path("programs/version/<uuid:version>/<str:event>", programs.step_version, name="step_version"),
+    path("programs/of/<str:code>/", programs.program, name="program"),
+    path("programs/of/<str:code>/finalise", programs.ask_to_finalise, name="ask_to_finalise"),
+    path("requests/", programs.all_requests, name="requests"),
+    path("requests/<uuid:request_id>/", programs.one_request, name="request"),
+    path("requests/<uuid:request_id>/approve", programs.approve_request, name="approve_request"),
+    path("requests/<uuid:request_id>/reject", programs.reject_request, name="reject_request"),
+    path("requests/<uuid:request_id>/withdraw", programs.withdraw_request, name="withdraw_request"),
+    path("balances/", programs.balances, name="balances"),
+    path("balances/of", programs.balance, name="balance"),
+    path("statements/", programs.statements, name="statements"),
+    path("statements/<str:run>/", programs.statement, name="statement"),
+    path("statements/<str:run>/csv", programs.download_statement, name="download_statement"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/sessions/", include("allauth.usersessions.urls")),

@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(models.F("run"), models.F("position"), name="one_finding_a_position")
+                    models.UniqueConstraint(models.F("run"), models.F("position"), name="one_import_finding_a_position")
                 ],
             },
         ),

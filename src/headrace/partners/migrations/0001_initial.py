@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
             name="BankAccount",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("request", models.UUIDField(unique=True)),
                 ("partner", models.CharField(max_length=400)),
                 ("company", models.CharField(max_length=20)),
                 ("currency", models.CharField(max_length=3)),

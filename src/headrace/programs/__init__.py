@@ -1,0 +1,1 @@
+"""Programs: terms and their versions, live balances, finalising, statements."""

@@ -1,0 +1,296 @@
+"""The port to live balances (headrace.live.totals) in the application's database: a batch is worked in one transaction.
+
+Every piece of work first locks one row, so that batches, loads and forgetting follow one another on every database. Rows are
+read, merged in Python and written set by set, never one by one.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from datetime import datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from itertools import batched
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import CharField, Max, QuerySet
+from django.db.models.expressions import RawSQL
+
+from headrace.engine.findings import Refusal
+from headrace.engine.totals import ScopeKey, Sums, Totals
+from headrace.live.totals import Among, Followed, Posting, Standing, StatementKey
+from headrace.programs.models import LiveAwaited, LiveFollowed, LiveHead, LivePosting, LiveStatement, LiveTotal
+from headrace.sales import register
+
+# Python's default context would round a difference past 28 digits without a word; this one stops instead.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+_AT_ONCE = 5_000
+_FIGURES = tuple(each.name for each in fields(Standing) if each.name != "key")
+_SUMS = Sums._fields
+
+
+class DatabaseTotals:
+    """Totals and statements of the installation's one lake."""
+
+    @contextmanager
+    def batch(self, batch_seq: int, *, at: datetime) -> Iterator["DatabaseWork"]:
+        """Open the transaction of a batch; leaving it without an error posts the batch."""
+        with _alone():
+            done = not register.mark_posted(batch_seq, at=at)
+            taking = [] if done else [each for each in self.followed() if each.loaded_as_of < batch_seq]
+            yield DatabaseWork(f"batch:{batch_seq}", [each for each in taking if not each.stale], done=done)
+
+    @contextmanager
+    def load(self, programs: Sequence[Followed], *, expected: Sequence[Followed]) -> Iterator["DatabaseWork"]:
+        """Open the transaction in which programs begin to be followed, or begin anew."""
+        with _alone():
+            named = {each.program for each in programs}
+            (as_of,) = {each.loaded_as_of for each in programs}
+            standing = [each for each in self.followed() if each.program in named]
+            if standing != list(expected) or register.posted_after(as_of):
+                raise Refusal(
+                    "totals_moved", "Other batches were posted while the balances were worked out; work them out again."
+                )
+            LiveTotal.objects.filter(program__in=named).delete()
+            _write_followed(programs)
+            yield DatabaseWork(f"load:{as_of}:{_next_posting()}", programs, done=False)
+
+    def forget(self, program: str) -> None:
+        """Follow a program no more."""
+        with _alone():
+            DatabaseWork(f"forget:{_next_posting()}", [], done=False).withdraw(program, (), among=None)
+            LiveTotal.objects.filter(program=program).delete()
+            LiveFollowed.objects.filter(program=program).delete()
+
+    def followed(self) -> list[Followed]:
+        """List the followed programs by name."""
+        return sorted(
+            (
+                Followed(
+                    program=row.program,
+                    basis=row.basis,
+                    loaded_as_of=row.loaded_as_of,
+                    moneys=frozenset(row.moneys),
+                    stale=row.stale,
+                )
+                for row in LiveFollowed.objects.all()
+            ),
+            key=lambda each: each.program,
+        )
+
+    def standings(self, *, program: str | None = None, payee: str | None = None) -> list[Standing]:
+        """Give the statements as they stand, in the order of their keys."""
+        rows = _of(LiveStatement.objects.all(), program, payee)
+        return sorted((_standing(row) for row in rows), key=lambda each: _order(each.key))
+
+    def postings(self, *, program: str | None = None, payee: str | None = None) -> list[Posting]:
+        """Give what was posted, in order of time."""
+        return [
+            Posting(key=_key(row), version=row.version, amount=row.amount, currency=row.currency, cause=row.cause)
+            for row in _of(LivePosting.objects.order_by("pk"), program, payee)
+        ]
+
+
+class DatabaseWork:
+    """One open transaction."""
+
+    def __init__(self, cause: str, followed: Sequence[Followed], *, done: bool) -> None:
+        self._cause = cause
+        self._followed = {each.program: each for each in followed}
+        self._done = done
+
+    @property
+    def done(self) -> bool:
+        """Tell whether the batch was posted before."""
+        return self._done
+
+    def followed(self) -> list[Followed]:
+        """List the followed programs that are worked."""
+        return [self._followed[name] for name in sorted(self._followed)]
+
+    def add(self, shares: Totals) -> Totals:
+        """Add shares to the totals; give all parts of every touched scope."""
+        assert not self._done, "the batch was posted before"
+        assert {key.program for key in shares} <= set(self._followed), "a program takes no part"
+        named = {_digest(key): key for key in shares}
+        merged: dict[ScopeKey, dict[str, Sums]] = {key: {} for key in shares}
+        for keys in batched(named, _AT_ONCE, strict=False):
+            for row in LiveTotal.objects.filter(scope_key__in=keys):
+                sums = Sums(*(int(getattr(row, name)) for name in _SUMS))
+                merged[named[row.scope_key]][row.part] = sums
+        changed: list[LiveTotal] = []
+        for digest, key in named.items():
+            parts = merged[key]
+            for part, share in shares[key].items():
+                parts[part] = parts[part].plus(share) if part in parts else share
+                changed.append(LiveTotal(scope_key=digest, program=key.program, part=part, **_exact_sums(parts[part])))
+        LiveTotal.objects.bulk_create(
+            changed,
+            batch_size=_AT_ONCE,
+            update_conflicts=True,
+            unique_fields=["scope_key", "part"],
+            update_fields=_SUMS,
+        )
+        return merged
+
+    def put(self, standings: Sequence[Standing]) -> int:
+        """Put statements in the place of the earlier ones of the same keys and post the differences."""
+        assert not self._done, "the batch was posted before"
+        rows = [LiveStatement(**_named(each.key), **_figures(each)) for each in standings]
+        before: dict[str, tuple[Decimal, str]] = {}
+        for some in batched(rows, _AT_ONCE, strict=False):
+            found = LiveStatement.objects.filter(statement_key__in=[row.statement_key for row in some])
+            before |= {
+                key: (earned, money) for key, earned, money in found.values_list("statement_key", "earned", "currency")
+            }
+        LiveStatement.objects.bulk_create(
+            rows, batch_size=_AT_ONCE, update_conflicts=True, unique_fields=["statement_key"], update_fields=_FIGURES
+        )
+        return self._post(
+            (each.key, each.version, before.get(row.statement_key), (each.earned, each.currency))
+            for each, row in zip(standings, rows, strict=True)
+        )
+
+    def withdraw(self, program: str, keep: Collection[StatementKey], *, among: Among | None) -> int:
+        """Withdraw the statements of a program that are not to be kept, and post what that takes back."""
+        rows = LiveStatement.objects.filter(program=program)
+        if among is not None:
+            rows = rows.annotate(among=_word_of_scope(among.word)).filter(among__in=sorted(among.values))
+            if among.since is not None:
+                rows = rows.filter(period_from__gte=among.since)
+        kept = {_digest(each) for each in keep}
+        gone = [row for row in rows if row.statement_key not in kept]
+        self._post((_key(row), row.version, (row.earned, row.currency), None) for row in gone)
+        for some in batched(gone, _AT_ONCE, strict=False):
+            LiveStatement.objects.filter(pk__in=[row.pk for row in some]).delete()
+        return len(gone)
+
+    def met(self, program: str, moneys: Collection[str]) -> frozenset[str]:
+        """Note currencies that a program met; give all that it met since its load."""
+        followed = self._followed[program]
+        if not followed.moneys >= set(moneys):
+            followed = replace(followed, moneys=followed.moneys | set(moneys))
+            self._followed[program] = followed
+            _write_followed([followed])
+        return followed.moneys
+
+    def turn_stale(self, program: str, reason: str) -> None:
+        """Say that a program has to be loaded anew."""
+        LiveFollowed.objects.filter(program=program).update(stale=reason)
+
+    def await_sales(self, line_ids: Collection[str]) -> None:
+        """Remember sales that returns name and that are not in the lake yet."""
+        LiveAwaited.objects.bulk_create(
+            [LiveAwaited(line_id=each) for each in line_ids], batch_size=_AT_ONCE, ignore_conflicts=True
+        )
+
+    def awaited(self, line_ids: Collection[str]) -> bool:
+        """Tell whether one of the lines is a sale that an earlier return named; it is awaited no longer."""
+        if not LiveAwaited.objects.exists():
+            return False
+        gone = (
+            LiveAwaited.objects.filter(pk__in=some).delete()[0] for some in batched(line_ids, _AT_ONCE, strict=False)
+        )
+        return sum(gone) > 0
+
+    def _post(
+        self,
+        changes: Iterable[tuple[StatementKey, int, tuple[Decimal, str] | None, tuple[Decimal, str] | None]],
+    ) -> int:
+        """Post what changed from before to after, and give how many rows that are.
+
+        A statement whose currency changed is taken back in the one and given in the other.
+        """
+        rows: list[LivePosting] = []
+        for key, version, before, after in changes:
+            was = {before[1]: before[0]} if before else {}
+            now = {after[1]: after[0]} if after else {}
+            for currency in sorted(was.keys() | now.keys()):
+                amount = _EXACT.subtract(now.get(currency, Decimal(0)), was.get(currency, Decimal(0)))
+                if amount:
+                    rows.append(
+                        LivePosting(**_named(key), version=version, cause=self._cause, amount=amount, currency=currency)
+                    )
+        LivePosting.objects.bulk_create(rows, batch_size=_AT_ONCE)
+        return len(rows)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with transaction.atomic():
+        LiveHead.objects.select_for_update().get()
+        yield
+
+
+def _next_posting() -> int:
+    last: int | None = LivePosting.objects.aggregate(last=Max("pk"))["last"]
+    return (last or 0) + 1
+
+
+def _write_followed(programs: Iterable[Followed]) -> None:
+    LiveFollowed.objects.bulk_create(
+        [
+            LiveFollowed(
+                program=each.program,
+                basis=each.basis,
+                loaded_as_of=each.loaded_as_of,
+                moneys=sorted(each.moneys),
+                stale=each.stale,
+            )
+            for each in programs
+        ],
+        update_conflicts=True,
+        unique_fields=["program"],
+        update_fields=["basis", "loaded_as_of", "moneys", "stale"],
+    )
+
+
+def _of[R: (LiveStatement, LivePosting)](rows: QuerySet[R], program: str | None, payee: str | None) -> QuerySet[R]:
+    if program is not None:
+        rows = rows.filter(program=program)
+    return rows if payee is None else rows.filter(payee_id=payee)
+
+
+def _word_of_scope(word: str) -> RawSQL:
+    if connection.vendor == "postgresql":
+        return RawSQL("scope::jsonb ->> %s", (word,), output_field=CharField())
+    return RawSQL("json_extract(scope, %s)", (f'$."{word}"',), output_field=CharField())
+
+
+def _digest(key: ScopeKey | StatementKey) -> str:
+    """Name a key that holds unbounded periods, which no unique index would compare."""
+    return hashlib.sha256(json.dumps(list(key), default=str).encode()).hexdigest()
+
+
+def _named(key: StatementKey) -> dict[str, Any]:
+    return {
+        "statement_key": _digest(key),
+        "program": key.program,
+        "payee_kind": key.payee_kind,
+        "payee_id": key.payee_id,
+        "scope": key.scope,
+        "period_from": key.from_,
+        "period_until": key.until,
+    }
+
+
+def _key(row: LiveStatement | LivePosting) -> StatementKey:
+    return StatementKey(row.program, row.payee_kind, row.payee_id, row.scope, row.period_from, row.period_until)
+
+
+def _order(key: StatementKey) -> tuple[str, ...]:
+    return tuple("" if part is None else str(part) for part in key)
+
+
+def _exact_sums(sums: Sums) -> Mapping[str, Any]:
+    return {**{name: Decimal(getattr(sums, name)) for name in _SUMS[:4]}, "lines": sums.lines}
+
+
+def _figures(standing: Standing) -> dict[str, Any]:
+    return {name: getattr(standing, name) for name in _FIGURES}
+
+
+def _standing(row: LiveStatement) -> Standing:
+    return Standing(key=_key(row), **{name: getattr(row, name) for name in _FIGURES})

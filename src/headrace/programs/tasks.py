@@ -1,0 +1,41 @@
+"""The jobs of programs."""
+
+import uuid
+from datetime import timedelta
+
+from django.tasks import task
+from django.utils import timezone
+
+from headrace.foundation import events
+from headrace.foundation.jobs import scheduled
+from headrace.programs import balances, finalising
+from headrace.sales import deliveries
+
+
+@task
+def bring_up_balances() -> list[int]:
+    """Bring live balances to the present; gives the batches that were posted."""
+    return list(balances.bring_up())
+
+
+@task
+def prove_balances() -> int:
+    """Prove live balances against a calculation in full; a difference is a failed job that names it."""
+    return balances.prove()
+
+
+@task
+def work_out_finalisation(finalisation: str) -> None:
+    """Work out what a finalisation would post."""
+    finalising.work_out(finalisation=uuid.UUID(finalisation), at=timezone.now())
+
+
+@task
+def carry_out_finalisation(finalisation: str) -> str:
+    """Post an approved finalisation."""
+    return finalising.carry_out(finalisation=uuid.UUID(finalisation), at=timezone.now())
+
+
+events.listen(deliveries.LOADED, bring_up_balances)
+scheduled(bring_up_balances, every=timedelta(minutes=5))
+scheduled(prove_balances, every=timedelta(days=1))

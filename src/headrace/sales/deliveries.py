@@ -1,0 +1,366 @@
+"""Files that are delivered: kept, queued, loaded by a job, and shown with their counts, money and findings."""
+
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from headrace.engine.findings import Finding, Refusal, Severity, has_errors
+from headrace.engine.schema import REFERENCE_KINDS
+from headrace.foundation import access, acts, events, files
+from headrace.foundation.people import Person
+from headrace.foundation.roles import VENDOR, Permission
+from headrace.intake.load import Request, intake
+from headrace.intake.profile import ControlTotals, Profile, builtin_profiles, load_profile, parse_profile
+from headrace.intake.report import FileReport
+from headrace.intake.store import Appended, LakeStore, NewBatch
+from headrace.intake.tables import read_table
+from headrace.lake import Batch, Lake, State
+from headrace.sales import references
+from headrace.sales.lake import opened
+from headrace.sales.models import Delivery, DeliveryFinding, SavedProfile
+
+LINES = "lines"
+FINDINGS_MAX = 1_000
+LOADED = "delivery_loaded"
+"""The event: lines of a delivery are in the lake, or a reference table is in force."""
+
+
+def deliver(  # noqa: PLR0913 (what a form of one file asks)
+    *,
+    name: str,
+    content: BinaryIO,
+    kind: str,
+    profile: str = "",
+    period: tuple[date, date] | None = None,
+    stated: Mapping[str, str] | None = None,
+    by: Person,
+    at: datetime,
+) -> Delivery:
+    """Take a file, and queue it to be loaded. kind: `lines`, or a reference table. profile: how lines are read.
+
+    stated: control totals of the sender, by name (rows, quantity, amount), as decimal text. Refused if the file, its kind or its
+    profile is none that is taken; what is wrong inside the file are findings of the delivery.
+    """
+    access.require(by, VENDOR, Permission.LOAD_DATA, at.date())
+    if kind != LINES and kind not in REFERENCE_KINDS:
+        raise Refusal("delivery_kind", f"{kind!r} is none of {', '.join((LINES, *REFERENCE_KINDS))}.")
+    if kind == LINES:
+        _profile(profile)
+    if period is not None and period[0] >= period[1]:
+        raise Refusal(
+            "period_empty", "The period must end after it begins; its end is the first day that is not in it."
+        )
+    totals = _stated(stated or {})
+    # The file first: a delivery whose file is missing would be a lie, a file without a delivery is only waste.
+    kept = files.store(name=name, content=content, organisation=VENDOR, by=by, at=at)
+    with acts.act("deliver_file", at=at):
+        delivery = Delivery(
+            file=kept.pk,
+            name=kept.name,
+            kind=kind,
+            profile=profile if kind == LINES else "",
+            period_from=period[0] if period else None,
+            period_until=period[1] if period else None,
+            stated=totals,
+            delivered_by=by,
+            delivered_at=at,
+        )
+        delivery.save()
+        from headrace.sales.tasks import load_delivery
+
+        load_delivery.enqueue(str(delivery.pk))
+    return delivery
+
+
+def load(*, delivery: uuid.UUID, at: datetime) -> str:
+    """Load a delivery, and give its state. A second time, also after a killed first, ends the same and adds nothing."""
+    asked = Delivery.objects.get(pk=delivery)
+    if asked.state != Delivery.State.QUEUED:
+        return str(asked.state)
+    with tempfile.TemporaryDirectory(prefix="headrace-delivery-") as scratch, opened() as lake:
+        path = Path(scratch) / asked.name
+        path.symlink_to(files.path_of(asked.file))
+        try:
+            if asked.kind == LINES:
+                outcome = _load_lines(asked, path, lake, Path(scratch) / "rejects", at)
+            else:
+                outcome = _load_reference(asked, path, lake, Path(scratch), at)
+        except Refusal as refusal:
+            outcome = _Outcome(Delivery.State.REFUSED, {}, refusal.findings, reason=refusal.message)
+        rejects = None
+        if outcome.rejects is not None:
+            with outcome.rejects.open("rb") as content:
+                rejects = files.keep(
+                    name=outcome.rejects.name, content=content, organisation=VENDOR, by=asked.delivered_by, at=at
+                ).pk
+        _finish(asked, outcome, rejects, at, hidden=f"{scratch}/")
+    return str(outcome.state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    state: Delivery.State
+    report: dict[str, Any]
+    findings: Sequence[Finding]
+    rejects: Path | None = None
+    reason: str = ""
+
+
+def _load_lines(asked: Delivery, path: Path, lake: Lake, rejects: Path, at: datetime) -> _Outcome:
+    in_force = references.in_force()
+    known: dict[str, pa.Table] = {
+        kind: lake.load_snapshot(content) for kind, content in in_force.items() if kind in {"partners", "products"}
+    }
+    period = (asked.period_from, asked.period_until) if asked.period_from and asked.period_until else None
+    request = Request(
+        received_on=asked.delivered_at.date(),
+        references=known,
+        period=period,
+        expected=ControlTotals.model_validate(asked.stated) if asked.stated else None,
+        detail_max=FINDINGS_MAX,
+    )
+    store = _OwnBatch(lake, asked, at)
+    (report,) = intake([path], _profile(asked.profile), store, request=request, out=rejects).files
+    state = Delivery.State(report.status)
+    if state == Delivery.State.NOTHING_NEW and report.rejected.rows + report.held.rows and not report.unchanged.rows:
+        state = Delivery.State.HELD
+    findings = list(report.findings)
+    if report.batch_seq is None and asked.batch_seq is not None and _is_in_lake(lake, asked.batch_seq):
+        state = Delivery.State.LOADED
+        findings.append(
+            Finding(
+                code="report_lost",
+                severity="info",
+                message=f"Batch {asked.batch_seq} holds what this file changed. The worker stopped before it could report, and "
+                "the counts here are those of a second look, to which everything was there already.",
+            )
+        )
+    return _Outcome(state, _figures(report), findings, rejects=report.rejects)
+
+
+def _is_in_lake(lake: Lake, batch_seq: int) -> bool:
+    batch = lake.register.batch(batch_seq)
+    return batch is not None and batch.state in (State.APPENDED, State.POSTED)
+
+
+def _load_reference(asked: Delivery, path: Path, lake: Lake, scratch: Path, at: datetime) -> _Outcome:
+    read = read_table(asked.kind, path, into=scratch)
+    report = {"received": {"rows": read.received}, "loaded": {"rows": read.loaded}}
+    if read.table is None:
+        return _Outcome(Delivery.State.REFUSED, report, read.findings, reason="Nothing of this file can be read.")
+    faults = references.faults_with(lake, kind=asked.kind, table=read.table)
+    if has_errors(faults):
+        reason = "Programs in force could not be calculated with this table, so the one before stays in force."
+        return _Outcome(Delivery.State.REFUSED, report, (*read.findings, *faults), reason=reason)
+    changed = references.put_in_force(
+        kind=asked.kind, content_hash=lake.store_snapshot(read.table), source=asked.name, rows=read.loaded, at=at
+    )
+    return _Outcome(Delivery.State.LOADED if changed else Delivery.State.NOTHING_NEW, report, read.findings)
+
+
+def _figures(report: FileReport) -> dict[str, Any]:
+    told = report.as_dict()
+    return {name: told[name] for name in told if name not in {"file", "findings", "rejects", "batch_seq", "status"}}
+
+
+def _finish(asked: Delivery, outcome: _Outcome, rejects: uuid.UUID | None, at: datetime, *, hidden: str) -> None:
+    """Note what came of a delivery. hidden: the folder of the job, which says nothing to a reader."""
+    with acts.act("load_delivery", at=at):
+        done = Delivery.locked(asked.pk)
+        if done.state != Delivery.State.QUEUED:
+            return
+        done.state, done.report, done.reason = outcome.state, outcome.report, outcome.reason.replace(hidden, "")
+        done.rejects, done.done_at = rejects, at
+        done.save()
+        DeliveryFinding.objects.bulk_create(
+            DeliveryFinding(
+                delivery=done,
+                position=position,
+                code=each.code,
+                severity=each.severity,
+                row=each.row,
+                column=each.column,
+                message=each.message.replace(hidden, ""),
+            )
+            for position, each in enumerate(outcome.findings)
+        )
+        if outcome.state == Delivery.State.LOADED:
+            events.announce(LOADED)
+
+
+class _OwnBatch(LakeStore):
+    """The lake, as one delivery adds to it: its batch is noted before its lines are there.
+
+    So a second try, after a killed first, takes its own batch for its own, and reports what the first would have.
+    """
+
+    def __init__(self, lake: Lake, delivery: Delivery, at: datetime) -> None:
+        super().__init__(lake)
+        self._delivery = delivery
+        self._at = at
+
+    def registered(self, batch: NewBatch) -> Batch:
+        """Register the batch under the name that people know the file by, and note its number."""
+        registered = super().registered(replace(batch, source=self._delivery.name))
+        self._note(registered.batch_seq)
+        return registered
+
+    def append(self, lines: pa.Table | Path, batch: NewBatch) -> Appended:
+        """Add the lines."""
+        appended = super().append(lines, batch)
+        self._note(appended.batch_seq)
+        if appended.earlier and appended.batch_seq == self._delivery.batch_seq:
+            return Appended(
+                batch_seq=appended.batch_seq,
+                accepted=appended.accepted,
+                duplicates=appended.duplicates,
+                findings=appended.findings,
+            )
+        return appended
+
+    def _note(self, batch_seq: int) -> None:
+        """Note the batch as this delivery's, unless it is another's: of the same file, delivered before."""
+        with acts.act("note_batch", at=self._at):
+            mine = Delivery.locked(self._delivery.pk)
+            owner = Delivery.objects.filter(batch_seq=batch_seq).first()
+            if owner is None:
+                mine.batch_seq = batch_seq
+                mine.save()
+            if owner is None or owner.pk == mine.pk:
+                self._delivery.batch_seq = batch_seq
+
+
+def _profile(name: str) -> Profile:
+    saved = SavedProfile.objects.filter(name=name).first()
+    if saved is not None:
+        return parse_profile(saved.text, file=name)
+    if name in builtin_profiles():
+        return load_profile(name)
+    raise Refusal("profile_unknown", f"There is no profile {name!r}. Choose one of {', '.join(profiles())}.")
+
+
+def profiles() -> list[str]:
+    """List the profiles that lines can be read by: the installation's own, then those of Headrace."""
+    own = list(SavedProfile.objects.order_by("name").values_list("name", flat=True))
+    ours = sorted(builtin_profiles(), key=lambda name: (name != "canonical", name))
+    return [*own, *(name for name in ours if name not in own)]
+
+
+def save_profile(*, text: str, by: Person, at: datetime) -> SavedProfile:
+    """Save a profile under the name that it gives itself, in the place of the one before. Refused with its faults."""
+    access.require(by, VENDOR, Permission.LOAD_DATA, at.date())
+    read = parse_profile(text, file="the profile")
+    if read.profile in builtin_profiles():
+        raise Refusal("profile_name", f"{read.profile} is a profile of Headrace itself. Give yours another name.")
+    with acts.act("save_profile", at=at):
+        saved = SavedProfile.objects.filter(name=read.profile).first() or SavedProfile(name=read.profile)
+        saved.text, saved.saved_by, saved.saved_at = text, by, at
+        saved.save()
+    return saved
+
+
+def _stated(stated: Mapping[str, str]) -> dict[str, str]:
+    totals: dict[str, str] = {}
+    for name, text in stated.items():
+        if not text:
+            continue
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            number = Decimal("nan")
+        whole = name != "rows" or number == number.to_integral_value()
+        if name not in ControlTotals.model_fields or not number.is_finite() or not whole:
+            raise Refusal(
+                "not_a_number", f"The control total of {name} is {text!r}; write a plain number, as 46875762.82."
+            )
+        totals[name] = f"{number:f}"
+    return totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One delivery, as pages show it. counts: (name, rows, quantity, money by currency); totals: (name, stated, found, equal)."""
+
+    delivery: uuid.UUID
+    name: str
+    kind: str
+    profile: str
+    state: str
+    by: str
+    delivered_at: datetime
+    done_at: datetime | None
+    batch_seq: int | None
+    reason: str
+    file: uuid.UUID
+    rejects: uuid.UUID | None
+    counts: tuple[tuple[str, int, str, Mapping[str, str]], ...]
+    totals: tuple[tuple[str, str, str, bool], ...]
+    findings: tuple[Finding, ...]
+    finding_counts: tuple[tuple[str, int], ...]
+
+
+def listed(viewer: Person, *, at: datetime, size: int = 100) -> tuple[Shown, ...]:
+    """List deliveries, the latest first, without their findings. For people of the vendor who may read all."""
+    access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
+    rows = Delivery.objects.select_related("delivered_by").order_by("-delivered_at")[:size]
+    return tuple(_shown(row, ()) for row in rows)
+
+
+def one(delivery: uuid.UUID, viewer: Person, *, at: datetime) -> Shown:
+    """Give one delivery with its findings. Refused as `delivery_unknown` where there is none."""
+    access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
+    row = Delivery.objects.select_related("delivered_by").filter(pk=delivery).first()
+    if row is None:
+        raise Refusal("delivery_unknown", "There is no such delivery. Load the page of sales data again.")
+    found = row.findings.order_by("position")
+    return _shown(
+        row,
+        tuple(
+            Finding(
+                code=each.code,
+                severity=cast("Severity", each.severity),
+                row=each.row,
+                column=each.column,
+                message=each.message,
+            )
+            for each in found
+        ),
+    )
+
+
+def _shown(row: Delivery, findings: tuple[Finding, ...]) -> Shown:
+    report = row.report
+    counts = [
+        (name, tally["rows"], tally.get("quantity", ""), tally.get("amounts", {}))
+        for name in ("received", "loaded", "rejected", "held", "unchanged")
+        if (tally := report.get(name)) is not None
+    ]
+    totals = [
+        (name, each["stated"], each["found"], Decimal(each["stated"]) == Decimal(each["found"]))
+        for name, each in (report.get("control_totals") or {}).items()
+    ]
+    return Shown(
+        delivery=row.pk,
+        name=row.name,
+        kind=row.kind,
+        profile=row.profile,
+        state=row.state,
+        by=str(row.delivered_by),
+        delivered_at=row.delivered_at,
+        done_at=row.done_at,
+        batch_seq=row.batch_seq,
+        reason=row.reason,
+        file=row.file,
+        rejects=row.rejects,
+        counts=tuple(counts),
+        totals=tuple(totals),
+        findings=findings,
+        finding_counts=tuple(sorted((report.get("finding_counts") or {}).items())),
+    )

@@ -1,0 +1,140 @@
+"""The tables of sales data. Private to this app: others call its services and selectors."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from headrace.foundation.recorded import Recorded
+
+
+class Batch(models.Model):
+    """One batch of the lake's register (lake.register): what the machine did, hence no business record."""
+
+    batch_seq = models.BigIntegerField(primary_key=True)
+    content_hash = models.CharField(max_length=64)
+    source = models.TextField()
+    state = models.CharField(max_length=10)
+    raw = models.TextField(null=True)
+    registered_at = models.DateTimeField()
+    appended_at = models.DateTimeField(null=True)
+    posted_at = models.DateTimeField(null=True)
+    refused_at = models.DateTimeField(null=True)
+    accepted = models.BigIntegerField(null=True)
+    duplicates = models.BigIntegerField(null=True)
+    reason = models.TextField(null=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(batch_seq__gt=0), name="batches_count_from_one"),
+            models.CheckConstraint(
+                condition=Q(state__in=("registered", "appended", "posted", "refused")), name="batch_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("appended", "posted"), accepted__isnull=False, duplicates__isnull=False)
+                | Q(state__in=("registered", "refused"), accepted__isnull=True, duplicates__isnull=True),
+                name="batch_counts_what_is_in_the_lake",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="refused", reason__isnull=False) | (~Q(state="refused") & Q(reason__isnull=True)),
+                name="batch_refused_with_a_reason",
+            ),
+            models.UniqueConstraint("content_hash", condition=~Q(state="refused"), name="one_batch_a_content"),
+        )
+        indexes = (models.Index("state", name="batches_by_state", condition=Q(state__in=("registered", "appended"))),)
+
+
+class LakeLease(models.Model):
+    """The one row that says who may write to the lake; locked by whoever changes the register."""
+
+    only_row = models.SmallIntegerField(primary_key=True)
+    token = models.BigIntegerField()
+    owner = models.TextField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(only_row=1), name="one_lease"),)
+
+
+class ReferenceTable(Recorded):
+    """A reference table in force from `since_at` until a later one of its kind. content_hash: of its snapshot in the lake."""
+
+    sequence = models.BigIntegerField(unique=True)
+    kind = models.CharField(max_length=40)
+    content_hash = models.CharField(max_length=64)
+    source = models.TextField()
+    rows = models.BigIntegerField()
+    since_at = models.DateTimeField()
+
+
+class SavedProfile(Recorded):
+    """A profile of the installation's own: how one kind of file is read (intake.profile), as its author wrote it."""
+
+    name = models.CharField(max_length=100, unique=True)
+    text = models.TextField()
+    saved_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    saved_at = models.DateTimeField()
+
+
+class Delivery(Recorded):
+    """One file that was delivered, from upload to what came of it.
+
+    kind: `lines`, or a reference table. batch_seq: noted before its lines reach the lake, so that a second try knows its own.
+    report: counts and money of intake, as JSON. rejects: stored file of the rows that did not load. period: half-open, for a
+    file that replaces what stands in it.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        QUEUED = "queued"
+        LOADED = "loaded"
+        HELD = "held"
+        NOTHING_NEW = "nothing_new"
+        REFUSED = "refused"
+
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    file = models.UUIDField(unique=True)
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=40)
+    profile = models.CharField(max_length=100)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
+    period_from = models.DateField(null=True)
+    period_until = models.DateField(null=True)
+    stated = models.JSONField(default=dict)
+    delivered_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    delivered_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    batch_seq = models.BigIntegerField(null=True, unique=True)
+    report = models.JSONField(default=dict)
+    rejects = models.UUIDField(null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(period_from__isnull=True, period_until__isnull=True) | Q(period_from__lt=F("period_until")),
+                name="delivery_period_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="queued", done_at__isnull=True) | (~Q(state="queued") & Q(done_at__isnull=False)),
+                name="delivery_is_done_once",
+            ),
+        )
+        indexes = (models.Index(fields=("-delivered_at",), name="deliveries_by_time"),)
+
+
+class DeliveryFinding(models.Model):
+    """One finding of a delivery. position: its place in the report."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="findings")
+    position = models.IntegerField()
+    code = models.CharField(max_length=100)
+    severity = models.CharField(max_length=10)
+    row = models.BigIntegerField(null=True)
+    column = models.TextField(null=True)
+    message = models.TextField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("delivery", "position", name="one_finding_a_position"),)

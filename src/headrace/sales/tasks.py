@@ -1,0 +1,29 @@
+"""The jobs of sales data."""
+
+import uuid
+from datetime import timedelta
+
+from django.tasks import task
+from django.utils import timezone
+
+from headrace.foundation.jobs import scheduled
+from headrace.sales import deliveries
+from headrace.sales.lake import opened
+
+
+@task
+def load_delivery(delivery: str) -> str:
+    """Load a delivered file."""
+    return deliveries.load(delivery=uuid.UUID(delivery), at=timezone.now())
+
+
+@task
+def maintain_lake() -> int:
+    """Put the lake in order and compact it; gives how many files of unfinished work were removed."""
+    with opened() as lake:
+        removed = lake.recover().removed
+        lake.maintain()
+    return removed
+
+
+scheduled(maintain_lake, every=timedelta(days=1))
