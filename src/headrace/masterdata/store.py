@@ -8,12 +8,14 @@ from datetime import date, datetime
 
 from django.db.models import QuerySet
 
-from headrace.foundation import acts
+from headrace.foundation import acts, events
 from headrace.masterdata.kinds import EXISTS
 from headrace.masterdata.models import Entry, Fact, Head, Revision
 from headrace.masterdata.timeline import Span, Spans, clip, paint, painted, says
 
 BATCH = 2_000
+CHANGED = "masterdata_changed"
+"""The event: there is a new revision."""
 _NAMES_AT_ONCE = 500
 
 
@@ -110,12 +112,20 @@ def _shown(spans: Spans) -> list[list[object]]:
 def revising(act: str, *, source: str, at: datetime) -> Iterator[Writing]:
     """Open an act in which facts are written, one writer after the other."""
     with acts.act(act, at=at) as under_way:
-        yield Writing(under_way, Head.objects.select_for_update().get(), source)
+        writing = Writing(under_way, Head.objects.select_for_update().get(), source)
+        yield writing
+        if writing.revision is not None:
+            events.announce(CHANGED)
 
 
 def last_revision() -> int:
     """Give the number of the last revision; 0 where there is none."""
     return Head.objects.get().seq
+
+
+def still_last(revision: int) -> bool:
+    """Tell whether the revision is the last, and hold writers back until the transaction that is under way ends."""
+    return bool(Head.objects.select_for_update().get().seq == revision)
 
 
 def revision_known(at: datetime) -> int:

@@ -23,10 +23,11 @@ def table_of(
 ) -> pa.Table:
     """Give the entries of a kind as known at a revision: its key, valid_from, valid_until, then its fields.
 
-    declared: columns that come first, with their types. beside: further columns, each with what holds of which entry when.
+    Personal fields are left out. declared: columns that come first, with their types.
+    beside: further columns, each with what holds of which entry when.
     """
     key = kind(kind_name).key[0].name
-    types = {name: field.type for name, field in fields_of(kind_name).items()}
+    types = {name: field.type for name, field in fields_of(kind_name).items() if not field.personal}
     types |= {name: column_type for name, (column_type, _) in (beside or {}).items()}
     listed: list[tuple[str, object, object, Mapping[str, str]]] = []
     for code, held in store.history(kind_name, revision=revision).items():
