@@ -34,6 +34,7 @@ STAFF = {
 }
 LOADERS, AUTHORS = {Role.CHANNEL_OPERATIONS}, {Role.PROGRAM_MANAGER}
 FINANCE = {Role.FINANCE_ANALYST, Role.CONTROLLER}
+ASSIGNERS = {Role.PROGRAM_MANAGER, Role.ACCOUNT_MANAGER}
 
 # name: (method, who gets in, the status they get, the status of others who are signed in)
 OURS: dict[str, tuple[str, Set[str], int, int]] = {
@@ -47,6 +48,26 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "end_role": ("post", ADMINISTRATORS, 404, 403),
     "audit_trail": ("get", {Role.AUDITOR}, 200, 403),
     "download_file": ("get", set(), 404, 404),
+    "partners": ("get", STAFF | PARTNERS, 200, 403),
+    "open_partner": ("post", LOADERS, 422, 403),
+    "partner": ("get", STAFF | PARTNERS, 404, 403),
+    "edit_partner": ("post", STAFF | PARTNERS, 404, 403),
+    "name_partner": ("post", STAFF | PARTNERS, 404, 403),
+    "ask_bank_data": ("post", STAFF | PARTNERS, 404, 403),
+    "levels": ("get", STAFF, 200, 403),
+    "set_level": ("post", {Role.PROGRAM_MANAGER}, 422, 403),
+    "refuse_level": ("post", ASSIGNERS, 404, 403),
+    "segments": ("get", STAFF, 200, 403),
+    "define_segment": ("post", ASSIGNERS, 422, 403),
+    "products": ("get", STAFF, 200, 403),
+    "product": ("get", STAFF, 404, 403),
+    "rates": ("get", STAFF, 200, 403),
+    "imports": ("get", STAFF, 200, 403),
+    "import_file": ("post", LOADERS, 422, 403),
+    "import": ("get", STAFF, 404, 403),
+    "fields": ("get", STAFF, 200, 403),
+    "declare_field": ("post", LOADERS, 422, 403),
+    "set_system_of_record": ("post", LOADERS, 422, 403),
     "sales": ("get", STAFF, 200, 403),
     "deliver": ("post", LOADERS, 422, 403),
     "save_profile": ("post", LOADERS, 422, 403),
@@ -107,6 +128,10 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "refuse_role": {"grant": uuid.UUID(int=1)},
     "end_role": {"grant": uuid.UUID(int=1)},
     "download_file": {"file": uuid.UUID(int=1)},
+    **{name: {"partner": uuid.UUID(int=1)} for name in ("partner", "edit_partner", "name_partner", "ask_bank_data")},
+    "refuse_level": {"proposal": uuid.UUID(int=1)},
+    "product": {"product": uuid.UUID(int=1)},
+    "import": {"run": uuid.UUID(int=1)},
     "delivery": {"delivery": uuid.UUID(int=1)},
     "step_version": {"version": uuid.UUID(int=1), "event": "submit"},
     "program": {"code": "unknown"},
@@ -162,7 +187,7 @@ def test_asvs_8_3_1_everybody_sees_what_is_expected_and_no_more(who: str, admins
     seen, expected = {}, {}
     for name, (method, allowed, status, otherwise) in OURS.items():
         address = reverse(name, kwargs=ARGUMENTS.get(name))
-        data = {"reason": "not needed"} if name in {"refuse_role", "reject_request"} else {}
+        data = {"reason": "not needed"} if name.startswith(("refuse_", "reject_")) else {}
         seen[name] = getattr(client, method)(address, data, secure=True).status_code
         expected[name] = SIGN_IN if who == ANYBODY else status if who in allowed else otherwise
     for name, (to_anybody, to_a_person) in SIGN_IN_PAGES.items():

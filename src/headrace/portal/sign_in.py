@@ -1,20 +1,16 @@
 """How people sign in: by invitation only, with a trail of every try and every change of a way to sign in."""
 
-import base64
 import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
 from headrace.engine.findings import Refusal
-from headrace.foundation import acts
+from headrace.foundation import acts, sealing
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -44,20 +40,15 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth h
 
     def encrypt(self, text: str) -> str:
         """Encrypt for the database."""
-        return _cipher().encrypt(text.encode()).decode()
+        return sealing.seal(text, "second factor")
 
     def decrypt(self, encrypted_text: str) -> str:
         """Decrypt from the database; refused if the secret key was changed since."""
         try:
-            return _cipher().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
+            return sealing.unseal(encrypted_text, "second factor")
+        except sealing.KeyChanged:
             raise Refusal(
                 "secret_key_changed",
                 "Your second factor cannot be read, because the secret key of the installation was changed. "
                 "An administrator of the installation puts the old key back, or removes your second factor.",
             ) from None
-
-
-def _cipher() -> Fernet:
-    key = HKDF(SHA256(), 32, salt=None, info=b"headrace second factor").derive(settings.SECRET_KEY.encode())
-    return Fernet(base64.urlsafe_b64encode(key))

@@ -6,8 +6,10 @@ from datetime import timedelta
 from django.tasks import task
 from django.utils import timezone
 
+from headrace.foundation import events
 from headrace.foundation.jobs import scheduled
-from headrace.sales import deliveries
+from headrace.masterdata import store
+from headrace.sales import deliveries, own_tables
 from headrace.sales.lake import opened
 
 
@@ -26,4 +28,11 @@ def maintain_lake() -> int:
     return removed
 
 
+@task
+def renew_reference_tables() -> list[str]:
+    """Put in force what the application knows of partners, products and rates; gives the kinds that changed."""
+    return own_tables.renew(at=timezone.now())
+
+
+events.listen(store.CHANGED, renew_reference_tables)
 scheduled(maintain_lake, every=timedelta(days=1))

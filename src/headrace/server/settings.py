@@ -21,7 +21,10 @@ HEADRACE_LOCAL = _env.local
 INSTALLED_APPS = [
     "headrace.foundation",
     "headrace.workflow",
+    "headrace.masterdata",
+    "headrace.partners",
     "headrace.ledger",
+    "headrace.catalogue",
     "headrace.sales",
     "headrace.programs",
     "headrace.portal",

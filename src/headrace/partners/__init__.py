@@ -1,0 +1,1 @@
+"""The organisations that sell and buy: hierarchy, groups, levels, accounts, bank data, contacts, end customers, segments."""
