@@ -16,7 +16,7 @@ from headrace.engine.findings import Refusal
 from headrace.foundation import audit
 from headrace.foundation.models import Person
 from headrace.programs import balances, finalising, versions
-from headrace.programs.models import Finalisation, FinalPosting, LivePosting, Version
+from headrace.programs.models import Finalisation, FinalPosting, LivePosting, LiveStatement, Version
 from headrace.sales import deliveries
 from headrace.sales.models import Batch, Delivery
 from headrace.workflow import requests
@@ -276,6 +276,10 @@ def test_balances_are_proven_by_a_job(channel: Team) -> None:
     activated(channel)
     delivered(channel, JANUARY)
     assert balances.prove() == 2
+    LiveStatement.objects.filter(payee_id="B").update(earned="6")
+    with pytest.raises(Refusal, match=r"earned: stands 6, computed 5") as refused:
+        balances.prove()
+    assert refused.value.code == "balances_differ"
 
 
 def test_a_period_that_lasts_is_not_finalised(channel: Team) -> None:

@@ -79,6 +79,14 @@ def earned(channel: Team) -> dict[str, Decimal]:
     return {each.key.payee_id: each.earned for each in found.standings}
 
 
+@pytest.mark.parametrize(
+    "name", ["ナ" * 150 + ".csv", "../../etc/passwd.csv", "-rf;$(x).csv", "..csv", "%s.csv", "a\nb.csv"]
+)
+def test_a_file_may_be_called_anything(channel: Team, name: str) -> None:
+    assert took(channel, JANUARY.encode(), name).state == "loaded"
+    assert earned(channel) == {"A": 60, "B": 5}
+
+
 def test_text_in_utf_16_is_text(channel: Team) -> None:
     assert took(channel, JANUARY.encode("utf-16")).state == "loaded"
     assert earned(channel) == {"A": 60, "B": 5}

@@ -114,7 +114,10 @@ class Worker:
                     JobRun.objects.filter(task=run.pk, worker=self.name).update(lease_until=timezone.now() + LEASE)
                 except OperationalError:
                     continue  # SQLite is held by a long transaction, so nobody can take the job over either
-            connections.close_all()
+            for each in connections.all(initialized_only=True):
+                each.close()
+                if each.connection is not None:  # Django does not close a database in memory, which tests have
+                    each.connection.close()
 
         thread = threading.Thread(target=keep, daemon=True)
         thread.start()

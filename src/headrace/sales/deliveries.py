@@ -87,7 +87,8 @@ def load(*, delivery: uuid.UUID, at: datetime) -> str:
     if asked.state != Delivery.State.QUEUED:
         return str(asked.state)
     with tempfile.TemporaryDirectory(prefix="headrace-delivery-") as scratch, opened() as lake:
-        path = Path(scratch) / asked.name
+        # A name may be as long as people like; that of a file ends at 255 bytes, and that of its rejects is longer still.
+        path = Path(scratch) / asked.name.encode()[-200:].decode(errors="ignore")
         path.symlink_to(files.path_of(asked.file))
         try:
             if asked.kind == LINES:
