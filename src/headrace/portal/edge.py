@@ -22,6 +22,9 @@ _STATUS = {
     "file_unknown": 404,
     "grant_unknown": 404,
     "membership_unknown": 404,
+    "company_unknown": 404,
+    "posting_unknown": 404,
+    "period_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 
@@ -66,11 +69,12 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """Give the pages that the menu offers to whoever looks."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"may_grant": False, "may_audit": False}
+        return {"may_grant": False, "may_audit": False, "may_read_ledger": False}
     permissions = access.permitted(user, VENDOR, timezone.now().date())
     return {
         "may_grant": Permission.GRANT_ROLE in permissions,
         "may_audit": Permission.READ_AUDIT in permissions,
+        "may_read_ledger": Permission.READ_LEDGER in permissions,
     }
 
 
