@@ -21,7 +21,7 @@ def matching(select: str, column: str, kind: str, values: Iterable[str] | Iterab
         return []
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"{select} WHERE {column} = ANY(%s::{_TYPES[kind]}[]) {end}", [asked])
+            cursor.execute(f"{select} WHERE {column} = ANY(%s::{_TYPES[kind]}[]) {end}", [_array(kind, asked)])
         else:
             end = end.replace("FOR UPDATE", "")
             cursor.execute(f"{select} WHERE {column} IN (SELECT value FROM json_each(%s)) {end}", [json.dumps(asked)])
@@ -42,7 +42,7 @@ def insert(
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             arrays = ", ".join(f"%s::{_TYPES[kind]}[]" for _, kind in columns)
-            lists = [list(values) for values in zip(*rows, strict=True)]
+            lists = [_array(kind, values) for (_, kind), values in zip(columns, zip(*rows, strict=True), strict=True)]
             unless = " ON CONFLICT DO NOTHING" if unless_there else ""
             cursor.execute(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}){unless}", lists)
         else:
@@ -61,7 +61,7 @@ def update(table: str, key: str, columns: Sequence[str], rows: Sequence[Sequence
             names = ", ".join((key, *columns))
             arrays = ", ".join(["%s::bigint[]"] * (len(columns) + 1))
             sets = ", ".join(f"{name} = new.{name}" for name in columns)
-            lists = [list(values) for values in zip(*rows, strict=True)]
+            lists = [_array("number", values) for values in zip(*rows, strict=True)]
             cursor.execute(
                 f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new ({names}) WHERE {table}.{key} = new.{key}",
                 lists,
@@ -69,6 +69,14 @@ def update(table: str, key: str, columns: Sequence[str], rows: Sequence[Sequence
         else:
             sets = ", ".join(f"{name} = %s" for name in columns)
             cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", [[*row[1:], row[0]] for row in rows])
+
+
+def _array(kind: str, values: Iterable[Any]) -> str:
+    """Write an array as PostgreSQL reads it; the driver's own writing takes longer than all the rest."""
+    if kind != "text":
+        return "{" + ",".join(map(str, values)) + "}"
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
 def _stored(value: Any) -> Any:

@@ -47,7 +47,7 @@ class AccountKey(NamedTuple):
         """Give the key's parts in the order in which it is digested."""
         one = self.key
         return (
-            one.payee_kind, one.payee, one.program, one.period, one.fund, one.currency, self.of_currency, self.kind.value
+            one.payee_kind, one.payee, one.program, one.period, one.fund, one.currency, self.of_currency, self.kind
         )  # fmt: skip
 
     def digest(self, company: uuid.UUID) -> str:

@@ -102,9 +102,18 @@ def post(
     return Posted(entry.pk, len(rows), repeated=False)
 
 
+def _fits(lengths: Mapping[str, int], texts: Sequence[str]) -> None:
+    for (name, most), text in zip(lengths.items(), texts, strict=True):
+        if len(text) > most or "\x00" in text:
+            raise Refusal(
+                "text", f"{name} {text[:40]!r} cannot be kept: it has more than {most} characters, or a null one."
+            )
+
+
 def _entered(event: Event, request: str) -> tuple[Entry, bool]:
     """Write the entry, or give the one that has its key; a writer of the same cause is waited for."""
     key = str(event.cause)
+    _fits({"cause kind": 40, "cause": 140, "entry": 200}, (event.cause.kind, event.cause.id, key))
     mine = Entry(
         key=key, request=request, company=event.company, cause_kind=event.cause.kind, cause=event.cause.id, at=event.at
     )
@@ -128,6 +137,8 @@ def _accounts(company: Company, keys: Sequence[AccountKey]) -> dict[AccountKey, 
     found = _ids(by_digest)
     missing = sorted(by_digest.keys() - found.keys())
     if missing:
+        for digest in missing:
+            _fits(_LENGTHS, by_digest[digest].fields())
         rows = [(digest, company.pk, *by_digest[digest].fields()) for digest in missing]
         bulk.insert("ledger_account", _ACCOUNT, rows, unless_there=True)
         made = _ids(missing)
@@ -155,6 +166,12 @@ def _looked_at(company: Company, keys: Sequence[AccountKey]) -> dict[AccountKey,
     joined = f"SELECT a.digest, {', '.join(_TOTALS)} FROM ledger_account a JOIN ledger_balance b ON b.account_id = a.id"
     rows = bulk.matching(joined, "a.digest", "text", by_digest)
     return {key: Totals() for key in keys} | {by_digest[digest]: Totals(*totals) for digest, *totals in rows}
+
+
+_LENGTHS = {
+    "payee kind": 20, "payee": 64, "program": 100, "period": 21, "fund": 64, "currency": 12, "of currency": 12, "kind": 20,
+}  # fmt: skip
+"""The parts of an account's key, in the order of `AccountKey.fields`, with how many characters each may have."""
 
 
 class Row(NamedTuple):
@@ -195,6 +212,8 @@ def _write(
         )
         for position, draft in enumerate(drafts)
     ]  # fmt: skip
+    for version in {draft.version for draft in drafts}:
+        _fits({"version": 100}, (version,))
     keys = [row.key for row in rows]
     if len(set(keys)) < len(keys) or bulk.matching("SELECT key FROM ledger_posting", "key", "text", keys):
         raise Refusal(
