@@ -2,6 +2,8 @@
 
 import csv
 from datetime import date
+from itertools import count
+from urllib.parse import urlencode
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
@@ -14,8 +16,8 @@ from django.utils import timezone
 from headrace.foundation.models import Person, RoleGrant
 from headrace.ledger import causes, general_ledger, reading
 from headrace.ledger.kinds import Kind
-from tests.server.books import Books, key
-from tests.server.conftest import NOW
+from tests.server.books import Books, key, open_books
+from tests.server.conftest import NOW, Admins
 
 
 def signed_in(person: Person) -> Client:
@@ -88,6 +90,19 @@ def test_a_posting_opens_to_its_cause(books: Books, controller: Client, monkeypa
 )
 def test_a_question_that_cannot_be_answered_is_refused(books: Books, controller: Client, query: str) -> None:
     assert "question" in page(controller, "ledger", status=409, query=query)
+
+
+def test_a_company_may_have_any_code(books: Books, admins: Admins) -> None:
+    other = open_books(admins[0], books.maker, books.second, at=NOW, code='A/B "Ü"?')
+    other.number = count(100)
+    other.provide("10")
+    client = signed_in(books.maker)
+    query = "?" + urlencode({"company": other.company.code})
+    line = reading.postings(other.company)[0]
+    address = reverse("ledger_posting", kwargs={"company": other.company.code, "posting": line.id})
+    assert f'href="{address}"' in page(client, "ledger_postings", query=query)
+    assert "10.00 EUR" in client.get(address, secure=True).content.decode()
+    assert [row["account"] for row in table(client, "ledger_file", query)] == ["contra_revenue", "accrued"]
 
 
 def test_older_postings_are_on_the_next_page(books: Books, controller: Client) -> None:
