@@ -249,3 +249,13 @@ def test_no_batch_repeats_a_line(channel: Path) -> None:
 @pytest.mark.parametrize(("percent", "value"), [(50, 2.0), (95, 4.0), (1, 1.0)])
 def test_a_percentile_is_a_value_that_was_measured(percent: int, value: float) -> None:
     assert percentile((3.0, 1.0, 4.0, 2.0), percent) == value
+
+
+def test_the_ledger_is_measured_on_books_that_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HEADRACE_DATABASE_URL", raising=False)
+    monkeypatch.setattr("headrace.bench.ledger_rows._BATCHES", 2)
+    monkeypatch.setattr("headrace.bench.ledger_rows._SIZE", 50)
+    row = next(iter(run(Settings(folder=tmp_path / "made"), ["ledger"])))
+    assert row.verdict in {"aim met", "short"}, row.measured
+    detail = row.detail["SQLite"]["detail"]
+    assert (detail["postings"], detail["faults"]) == (100, 0)

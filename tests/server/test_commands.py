@@ -19,7 +19,17 @@ def test_an_installation_is_set_up_proven_and_found_out_when_touched(tmp_path: P
     healthy = here.run("doctor")
     assert re.findall(r"^(\w+) (.+)$", healthy, re.M) == [
         ("right", what)
-        for what in ("configuration", "database", "administrators", "audit trail", "jobs", "lake", "files", "mail")
+        for what in (
+            "configuration",
+            "database",
+            "administrators",
+            "audit trail",
+            "books",
+            "jobs",
+            "lake",
+            "files",
+            "mail",
+        )
     ]
     head = here.run("audit", "head").strip()
     assert head.startswith("1:")

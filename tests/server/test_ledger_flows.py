@@ -215,6 +215,27 @@ def test_items_that_cannot_be_are_refused(books: Books) -> None:
         assert refused(books, flows.provide, event, items("1", key(currency="USD"), rate)) == "rate"
 
 
+@pytest.mark.parametrize(
+    "name", ['a"b', "a\\b", "a,b", "{a}", "Ünïcödé 漢字", "a'b", " a ", "NULL", "%s", "a\nb", "\\", '"']
+)
+def test_any_name_is_kept_as_it_is(books: Books, name: str) -> None:
+    one = key(name, program=name, fund=name)
+    flows.provide(books.event(cause=Cause("test", name)), [flows.Item(key=one, amount=D(10), version=name)])
+    line = reading.postings(books.company)[0]
+    assert (line.debit.key, line.version, line.cause) == (one, name, ("test", name))
+    assert books.of(Kind.ACCRUED, one) == D(10)
+    assert proof.prove().findings == ()
+
+
+def test_a_name_that_cannot_be_kept_is_refused(books: Books) -> None:
+    for wrong in (key("x" * 65), key(program="x" * 101), key("a\x00b")):
+        assert refused(books, books.provide, "1", key=wrong) == "text"
+    assert refused(books, flows.provide, books.event(cause=Cause("test", "x" * 141)), items("1")) == "text"
+    long = [flows.Item(key=key(), amount=D(1), version="x" * 101)]
+    assert refused(books, flows.provide, books.event(), long) == "text"
+    books.provide("1", key=key("x" * 64, program="x" * 100))
+
+
 def test_an_entry_is_all_or_nothing(books: Books) -> None:
     books.provide("100")
     both = [*items("60"), *items("1", key("P2"))]

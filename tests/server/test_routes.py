@@ -22,6 +22,8 @@ ROLELESS = "roleless"
 SIGN_IN = 302
 ALL = {ROLELESS, *Role}
 ADMINISTRATORS = {Role.ADMINISTRATOR}
+READERS = {Role.FINANCE_ANALYST, Role.CONTROLLER, Role.AUDITOR}
+CLOSERS = {Role.FINANCE_ANALYST, Role.CONTROLLER}
 REVIEWERS = {Role.ADMINISTRATOR, Role.AUDITOR}
 PARTNERS = set(PARTNER_ROLES)
 STAFF = {
@@ -88,6 +90,18 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "statements": ("get", STAFF | PARTNERS, 200, 403),
     "statement": ("get", STAFF | PARTNERS, 404, 403),
     "download_statement": ("get", STAFF | PARTNERS, 404, 403),
+    "ledger": ("get", READERS, 200, 403),
+    "ledger_file": ("get", READERS, 404, 403),
+    "ledger_roll_forward": ("get", READERS, 200, 403),
+    "ledger_roll_forward_file": ("get", READERS, 404, 403),
+    "ledger_postings": ("get", READERS, 200, 403),
+    "ledger_postings_file": ("get", READERS, 404, 403),
+    "ledger_posting": ("get", READERS, 404, 403),
+    "ledger_periods": ("get", READERS, 200, 403),
+    "close_period": ("post", CLOSERS, 404, 403),
+    "ask_period": ("post", CLOSERS, 404, 403),
+    "decide_period": ("post", CLOSERS, 404, 403),
+    "hand_over_journal": ("post", CLOSERS, 404, 403),
 }
 # Sign-in belongs to whoever it is about, in whatever role: (status to anybody, status to a person).
 SIGN_IN_PAGES: dict[str, tuple[int, int]] = {
@@ -142,6 +156,11 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "withdraw_request": {"request_id": uuid.UUID(int=1)},
     "statement": {"run": "unknown"},
     "download_statement": {"run": "unknown"},
+    "ledger_posting": {"company": "DE", "posting": 1},
+    **{
+        name: {"period": uuid.UUID(int=1)}
+        for name in ("close_period", "ask_period", "decide_period", "hand_over_journal")
+    },
     "account_confirm_email": {"key": "x"},
     "account_reset_password_from_key": {"uidb36": "x", "key": "y"},
     "mfa_remove_webauthn": {"pk": 1},

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 
-from headrace.bench import lake_rows
+from headrace.bench import lake_rows, ledger_rows
 from headrace.bench.row import GIB, Bench, Row, Settings, both, judged, unmeasured
 
 AWARD_KEY = ("line_id", "award")
@@ -141,6 +141,7 @@ _ROWS: Mapping[str, Callable[[Bench, str], Row]] = {
     "balances_ordered": lake_rows.balances_ordered,
     "balances_late": lake_rows.balances_late,
     "intake": lake_rows.intake,
+    "ledger": ledger_rows.ledger,
     "spark": _spark,
     "decimal_loop": _loop,
 }

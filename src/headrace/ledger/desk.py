@@ -1,18 +1,18 @@
 """Planning postings over balances that are held: no database here. `journal` brings the balances and writes the drafts."""
 
 import hashlib
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from headrace.engine.findings import Refusal
 from headrace.engine.numeric import plain
-from headrace.foundation.acts import canonical
 from headrace.ledger.amounts import from_minor, part
 from headrace.ledger.kinds import Kind, Purpose, Side
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(NamedTuple):
     """Whose account, and for what. payee_kind: partner or person. period: program period `FROM/UNTIL`. Empty: none."""
 
     currency: str
@@ -28,7 +28,7 @@ class Key:
 
     def beside(self, kind: Kind, functional: str) -> "AccountKey":
         """Give the account in the functional currency that belongs to this one: exchange differences, revaluation."""
-        return AccountKey(replace(self, currency=functional), kind, self.currency)
+        return AccountKey(self._replace(currency=functional), kind, self.currency)
 
     def __str__(self) -> str:
         """Name it in a refusal."""
@@ -36,8 +36,7 @@ class Key:
         return ", ".join(text for text in said if text)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountKey:
+class AccountKey(NamedTuple):
     """One account of a company."""
 
     key: Key
@@ -48,12 +47,21 @@ class AccountKey:
         """Give the key's parts in the order in which it is digested."""
         one = self.key
         return (
-            one.payee_kind, one.payee, one.program, one.period, one.fund, one.currency, self.of_currency, self.kind.value
+            one.payee_kind, one.payee, one.program, one.period, one.fund, one.currency, self.of_currency, self.kind
         )  # fmt: skip
 
-    def digest(self, company: str) -> str:
+    def digest(self, company: uuid.UUID) -> str:
         """Give what the account is found by."""
-        return hashlib.sha256(canonical([company, *self.fields()]).encode()).hexdigest()
+        return hashlib.sha256(written_out(company.hex, *self.fields()).encode()).hexdigest()
+
+
+def written_out(*texts: str) -> str:
+    """Write texts one after the other, so that no other texts read the same.
+
+    >>> written_out("ab", "", "c")
+    '2:ab0:1:c'
+    """
+    return "".join(f"{len(text)}:{text}" for text in texts)
 
 
 @dataclass(slots=True)

@@ -101,10 +101,14 @@ def journal(company: Company, period: uuid.UUID) -> tuple[JournalLine, ...]:
     )  # fmt: skip
 
 
-def hand_over(*, company: Company, period: uuid.UUID, by: Person, at: datetime) -> tuple[JournalLine, ...]:
-    """Give the journal of a locked period to be posted elsewhere; from then on the period is never opened again."""
+def hand_over(*, period: uuid.UUID, by: Person, at: datetime) -> tuple[Company, tuple[JournalLine, ...]]:
+    """Give the journal of a locked period to be posted elsewhere; from then on the period is never opened again.
+
+    Refused as `journal` is, and then the period has not left.
+    """
     access.require(by, VENDOR, Permission.CLOSE_PERIOD, at.date())
     with acts.act("hand_over_journal", at=at):
         # The period first, so that it is not opened again meanwhile.
+        company = periods.company_of(period)
         periods.left(period=period, what=JOURNAL, at=at)
-        return journal(company, period)
+        return company, journal(company, period)

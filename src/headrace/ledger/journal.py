@@ -9,21 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import batched
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace.engine.findings import Refusal
 from headrace.foundation import acts
 from headrace.foundation.acts import canonical
 from headrace.foundation.companies import Company
-from headrace.ledger import periods
-from headrace.ledger.desk import AccountKey, Desk, Draft, Totals
-from headrace.ledger.models import Account, AccountingPeriod, Balance, Entry, Posting
+from headrace.ledger import bulk, periods
+from headrace.ledger.desk import AccountKey, Desk, Draft, Totals, written_out
+from headrace.ledger.models import AccountingPeriod, Entry, Posting
 
 RECORD = "ledger.entry"
 """How an entry is named in the audit trail."""
 
 _TOTALS = ("debits", "credits", "functional_debits", "functional_credits")
-_AT_ONCE = 5_000
+_BALANCES = f"SELECT account_id, {', '.join(_TOTALS)} FROM ledger_balance"
+_BALANCE = (("account_id", "account"), ("side", "text"), *((name, "number") for name in _TOTALS))
+_ACCOUNT = (
+    ("digest", "text"), ("company_id", "id"), ("payee_kind", "text"), ("payee", "text"), ("program", "text"),
+    ("period", "text"), ("fund", "text"), ("currency", "text"), ("of_currency", "text"), ("kind", "text"),
+)  # fmt: skip
+"""The columns of an account, its key in the order of `AccountKey.fields`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def post(
         totals |= {key: one for key, one in _looked_at(company, look).items() if key not in totals}
         desk = Desk(company.functional_currency, totals)
         plan(desk)
-        rows = _postings(event, entry, desk.drafts, accounts, (period, booked_on))
+        rows = _write(event, entry, desk.drafts, accounts, (period, booked_on))
         touched = {key for draft in desk.drafts for key in (draft.debit, draft.credit)}
         _keep(accounts, totals, touched)
         after = {"cause": str(cause), "number": len(rows), "digest": digest_of(rows, accounts_by_id(rows, accounts))}
@@ -96,9 +102,18 @@ def post(
     return Posted(entry.pk, len(rows), repeated=False)
 
 
+def _fits(lengths: Mapping[str, int], texts: Sequence[str]) -> None:
+    for (name, most), text in zip(lengths.items(), texts, strict=True):
+        if len(text) > most or "\x00" in text:
+            raise Refusal(
+                "text", f"{name} {text[:40]!r} cannot be kept: it has more than {most} characters, or a null one."
+            )
+
+
 def _entered(event: Event, request: str) -> tuple[Entry, bool]:
     """Write the entry, or give the one that has its key; a writer of the same cause is waited for."""
     key = str(event.cause)
+    _fits({"cause kind": 40, "cause": 140, "entry": 200}, (event.cause.kind, event.cause.id, key))
     mine = Entry(
         key=key, request=request, company=event.company, cause_kind=event.cause.kind, cause=event.cause.id, at=event.at
     )
@@ -118,113 +133,120 @@ def _entered(event: Event, request: str) -> tuple[Entry, bool]:
 
 def _accounts(company: Company, keys: Sequence[AccountKey]) -> dict[AccountKey, int]:
     """Give the ids of the accounts, made where they are missing, in the order of their digests."""
-    by_digest = {key.digest(str(company.pk)): key for key in keys}
+    by_digest = {key.digest(company.pk): key for key in keys}
     found = _ids(by_digest)
     missing = sorted(by_digest.keys() - found.keys())
     if missing:
-        rows = [_account(company, digest, by_digest[digest]) for digest in missing]
-        Account.objects.bulk_create(rows, ignore_conflicts=True, batch_size=_AT_ONCE)
+        for digest in missing:
+            _fits(_LENGTHS, by_digest[digest].fields())
+        rows = [(digest, company.pk, *by_digest[digest].fields()) for digest in missing]
+        bulk.insert("ledger_account", _ACCOUNT, rows, unless_there=True)
         made = _ids(missing)
-        kinds = {digest: by_digest[digest].kind.side for digest in missing}
-        balances = [Balance(account_id=made[digest], side=kinds[digest]) for digest in missing]
-        Balance.objects.bulk_create(balances, ignore_conflicts=True, batch_size=_AT_ONCE)
+        balances = [(made[digest], by_digest[digest].kind.side.value, 0, 0, 0, 0) for digest in missing]
+        bulk.insert("ledger_balance", _BALANCE, balances, unless_there=True)
         found |= made
     return {key: found[digest] for digest, key in by_digest.items()}
 
 
 def _ids(digests: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for some in batched(digests, _AT_ONCE, strict=False):
-        found |= dict(Account.objects.filter(digest__in=some).values_list("digest", "pk"))
-    return found
-
-
-def _account(company: Company, digest: str, account: AccountKey) -> Account:
-    key = account.key
-    return Account(
-        digest=digest, company=company, payee_kind=key.payee_kind, payee=key.payee, program=key.program,
-        period=key.period, fund=key.fund, currency=key.currency, of_currency=account.of_currency, kind=account.kind,
-    )  # fmt: skip
+    return dict(bulk.matching("SELECT digest, id FROM ledger_account", "digest", "text", digests))
 
 
 def _held(accounts: Mapping[AccountKey, int]) -> dict[AccountKey, Totals]:
     """Lock the balances, in the order of their accounts."""
-    by_id = {number: key for key, number in accounts.items()}
-    rows: dict[int, Totals] = {}
-    for some in batched(sorted(by_id), _AT_ONCE, strict=False):
-        held = Balance.objects.select_for_update().filter(account_id__in=some).order_by("account_id")
-        rows |= {number: Totals(*totals) for number, *totals in held.values_list("account_id", *_TOTALS)}
-    return {key: rows[number] for number, key in by_id.items()}
+    end = "ORDER BY account_id FOR UPDATE"
+    rows = {
+        number: totals for number, *totals in bulk.matching(_BALANCES, "account_id", "account", accounts.values(), end)
+    }
+    return {key: Totals(*rows[number]) for key, number in accounts.items()}
 
 
 def _looked_at(company: Company, keys: Sequence[AccountKey]) -> dict[AccountKey, Totals]:
-    by_digest = {key.digest(str(company.pk)): key for key in keys}
-    seen = {key: Totals() for key in keys}
-    for some in batched(by_digest, _AT_ONCE, strict=False):
-        rows = Balance.objects.filter(account__digest__in=some).values_list("account__digest", *_TOTALS)
-        seen |= {by_digest[digest]: Totals(*totals) for digest, *totals in rows}
-    return seen
+    by_digest = {key.digest(company.pk): key for key in keys}
+    joined = f"SELECT a.digest, {', '.join(_TOTALS)} FROM ledger_account a JOIN ledger_balance b ON b.account_id = a.id"
+    rows = bulk.matching(joined, "a.digest", "text", by_digest)
+    return {key: Totals() for key in keys} | {by_digest[digest]: Totals(*totals) for digest, *totals in rows}
 
 
-def _postings(
+_LENGTHS = {
+    "payee kind": 20, "payee": 64, "program": 100, "period": 21, "fund": 64, "currency": 12, "of currency": 12, "kind": 20,
+}  # fmt: skip
+"""The parts of an account's key, in the order of `AccountKey.fields`, with how many characters each may have."""
+
+
+class Row(NamedTuple):
+    """One posting as it is written."""
+
+    entry_id: uuid.UUID
+    position: int
+    key: str
+    debit_id: int
+    credit_id: int
+    amount: int
+    functional: int
+    currency: str
+    purpose: str
+    version: str
+    on: date
+    booked_on: date
+    period_id: uuid.UUID
+
+
+_KINDS_OF_COLUMNS = {int: "number", str: "text", date: "day", uuid.UUID: "id"}
+_COLUMNS = [(name, _KINDS_OF_COLUMNS[kind]) for name, kind in Row.__annotations__.items()]
+
+
+def _write(
     event: Event,
     entry: Entry,
     drafts: Sequence[Draft],
     accounts: Mapping[AccountKey, int],
     place: tuple[AccountingPeriod, date],
-) -> list[Posting]:
+) -> list[Row]:
     period, booked_on = place
-    company = str(event.company.pk)
+    cause = written_out(event.cause.kind, event.cause.id, event.company.pk.hex)
     rows = [
-        Posting(
-            entry=entry, position=position, key=_posting_key(event.cause, company, draft),
-            debit_id=accounts[draft.debit], credit_id=accounts[draft.credit], amount=draft.amount,
-            functional=draft.functional, currency=draft.debit.key.currency, purpose=draft.purpose,
-            version=draft.version, on=event.on, booked_on=booked_on, period=period,
+        Row(
+            entry.pk, position, _posting_key(cause, draft), accounts[draft.debit], accounts[draft.credit], draft.amount,
+            draft.functional, draft.debit.key.currency, draft.purpose.value, draft.version, event.on, booked_on, period.pk,
         )
         for position, draft in enumerate(drafts)
     ]  # fmt: skip
-    taken = len(rows) - len({row.key for row in rows})
-    for some in batched((row.key for row in rows), _AT_ONCE, strict=False):
-        taken += Posting.objects.filter(key__in=some).count()
-    if taken:
+    for version in {draft.version for draft in drafts}:
+        _fits({"version": 100}, (version,))
+    keys = [row.key for row in rows]
+    if len(set(keys)) < len(keys) or bulk.matching("SELECT key FROM ledger_posting", "key", "text", keys):
         raise Refusal(
             "key_reused",
             f"{event.cause} posts the same movement twice, or did so in another part. Post what is new under a cause of its own.",
         )
-    Posting.objects.bulk_create(rows, batch_size=_AT_ONCE)
+    bulk.insert("ledger_posting", _COLUMNS, rows)
     return rows
 
 
-def _posting_key(cause: Cause, company: str, draft: Draft) -> str:
-    return _digest(
-        [cause.kind, cause.id, company, draft.purpose, draft.version, draft.debit.fields(), draft.credit.fields()]
-    )
+def _posting_key(cause: str, draft: Draft) -> str:
+    parts = (draft.purpose.value, draft.version, *draft.debit.fields(), *draft.credit.fields())
+    return hashlib.sha256((cause + written_out(*parts)).encode()).hexdigest()
 
 
 def _keep(
     accounts: Mapping[AccountKey, int], totals: Mapping[AccountKey, Totals], touched: Iterable[AccountKey]
 ) -> None:
     rows = [
-        Balance(
-            account_id=accounts[key], side=key.kind.side, debits=one.debits, credits=one.credits,
-            functional_debits=one.functional_debits, functional_credits=one.functional_credits,
-        )
-        for key in sorted(touched, key=accounts.__getitem__)
+        (accounts[key], one.debits, one.credits, one.functional_debits, one.functional_credits)
+        for key in touched
         for one in (totals[key],)
-    ]  # fmt: skip
-    Balance.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["account"], update_fields=list(_TOTALS), batch_size=_AT_ONCE
-    )
+    ]
+    bulk.update("ledger_balance", "account_id", _TOTALS, rows)
 
 
-def accounts_by_id(rows: Iterable[Posting], accounts: Mapping[AccountKey, int]) -> dict[int, tuple[str, ...]]:
+def accounts_by_id(rows: Iterable[Row], accounts: Mapping[AccountKey, int]) -> dict[int, tuple[str, ...]]:
     """Give the key's parts of every account that the postings name."""
     named = {number for row in rows for number in (row.debit_id, row.credit_id)}
     return {number: key.fields() for key, number in accounts.items() if number in named}
 
 
-def digest_of(rows: Iterable[Posting], accounts: Mapping[int, tuple[str, ...]]) -> str:
+def digest_of(rows: Iterable[Row | Posting], accounts: Mapping[int, tuple[str, ...]]) -> str:
     """Give the digest over an entry's postings, in their order, with the accounts written out."""
     parts: list[Any] = [
         [

@@ -14,6 +14,9 @@ class Side(StrEnum):
 class Kind(StrEnum):
     """What an account holds. All but the memoranda go to the general ledger."""
 
+    # An enumeration's own hash is a Python function, and accounts are looked up by the million.
+    __hash__ = str.__hash__
+
     CONTRA_REVENUE = "contra_revenue"
     EXPENSE = "expense"
     ACCRUED = "accrued"

@@ -15,7 +15,7 @@ from headrace.ledger.kinds import Kind, Purpose, Side
 class Account(models.Model):
     """One account. digest: of its whole key. period: the program period `FROM/UNTIL`, or empty. of_currency: what is revalued."""
 
-    digest = models.CharField(max_length=64, unique=True)
+    digest = models.CharField(max_length=64)
     company = models.ForeignKey("foundation.Company", on_delete=models.PROTECT, related_name="+")
     payee_kind = models.CharField(max_length=20)
     payee = models.CharField(max_length=64)
@@ -28,6 +28,7 @@ class Account(models.Model):
 
     class Meta:
         constraints = (
+            models.UniqueConstraint("digest", name="ledger_one_account_a_digest"),
             models.UniqueConstraint(
                 "company", "payee_kind", "payee", "program", "period", "fund", "currency", "of_currency", "kind",
                 name="ledger_one_account_a_key",
@@ -65,7 +66,7 @@ class Entry(models.Model):
     """One business event and its postings. key: unique name of the cause. request: digest of what was asked for."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    key = models.CharField(max_length=200, unique=True)
+    key = models.CharField(max_length=200)
     request = models.CharField(max_length=64)
     company = models.ForeignKey("foundation.Company", on_delete=models.PROTECT, related_name="+")
     cause_kind = models.CharField(max_length=40)
@@ -73,6 +74,7 @@ class Entry(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        constraints = (models.UniqueConstraint("key", name="ledger_one_entry_a_key"),)
         indexes = (models.Index("cause_kind", "cause", name="ledger_entries_of_a_cause"),)
 
 
@@ -126,11 +128,11 @@ class Departure(models.Model):
 class Posting(models.Model):
     """One movement: debit and credit of the same currency and company. functional: the amount in the company's currency."""
 
-    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings")
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings", db_index=False)
     position = models.IntegerField()
-    key = models.CharField(max_length=64, unique=True)
-    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=64)
+    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     amount = models.BigIntegerField()
     functional = models.BigIntegerField()
     currency = models.CharField(max_length=12)
@@ -142,6 +144,7 @@ class Posting(models.Model):
 
     class Meta:
         constraints = (
+            models.UniqueConstraint("key", name="ledger_one_posting_a_key"),
             models.UniqueConstraint("entry", "position", name="ledger_one_posting_a_position"),
             models.CheckConstraint(condition=Q(amount__gt=0, functional__gte=0), name="ledger_amount_is_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="ledger_two_accounts"),

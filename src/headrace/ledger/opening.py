@@ -83,7 +83,7 @@ def _post(company: Company, journal: OpeningJournal, rows: Sequence[_Row], at: d
         Kind.EARNED_CONTROL,
     )  # fmt: skip
     hold = [row.account.key.account(kind) for row in rows for kind in kinds]
-    digests = [key.digest(str(company.pk)) for key in hold]
+    digests = [key.digest(company.pk) for key in hold]
     used = Account.objects.filter(digest__in=digests, company=company)
     if Posting.objects.filter(debit__in=used).exists():
         raise Refusal("opening_late", "Something was posted to these accounts already. Open before the first posting.")

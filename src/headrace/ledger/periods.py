@@ -205,6 +205,14 @@ def standing(company: Company, period: uuid.UUID) -> Standing:
     return found
 
 
+def company_of(period: uuid.UUID) -> Company:
+    """Give the company of a period. Refused if there is no such period."""
+    known = AccountingPeriod.objects.select_related("company").filter(pk=period).first()
+    if known is None:
+        raise Refusal("period_unknown", "There is no such accounting period. Load the page of periods again.")
+    return known.company
+
+
 def _others(one: AccountingPeriod) -> "QuerySet[AccountingPeriod]":
     return AccountingPeriod.objects.filter(company_id=one.company_id).exclude(pk=one.pk)
 

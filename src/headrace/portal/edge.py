@@ -34,6 +34,9 @@ _STATUS = {
     "step_unknown": 404,
     "balance_unknown": 404,
     "statement_unknown": 404,
+    "company_unknown": 404,
+    "posting_unknown": 404,
+    "period_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 
@@ -78,7 +81,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """Give the pages that the menu offers to whoever looks."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"may_grant": False, "may_audit": False, "may_read": False, "may_see_money": False}
+        names = ("may_grant", "may_audit", "may_read", "may_see_money", "may_read_ledger")
+        return dict.fromkeys(names, False)
     day = timezone.now().date()
     permissions = access.permitted(user, VENDOR, day)
     own = (access.permitted(user, each, day) for each in access.organisations_of(user, day))
@@ -87,6 +91,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "may_see_money": Permission.READ_ALL in permissions or any(Permission.READ_OWN in each for each in own),
         "may_grant": Permission.GRANT_ROLE in permissions,
         "may_audit": Permission.READ_AUDIT in permissions,
+        "may_read_ledger": Permission.READ_LEDGER in permissions,
     }
 
 

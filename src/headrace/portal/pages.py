@@ -1,6 +1,5 @@
 """Pages for everybody and for administrators and auditors: my memberships, roles with their second person, the audit trail."""
 
-import csv
 import uuid
 
 from django import forms
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from headrace.foundation import access, audit, people
 from headrace.foundation.roles import VENDOR, Permission, Role
 from headrace.portal.edge import person
+from headrace.portal.exports import as_csv
 
 PAGE = 50
 
@@ -136,20 +136,15 @@ def access_review(request: HttpRequest) -> HttpResponse:
     day = timezone.now().date()
     if Permission.READ_AUDIT not in access.permitted(person(request), VENDOR, day):
         access.require(person(request), VENDOR, Permission.GRANT_ROLE, day)
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="access-review-{day}.csv"'
-    rows = csv.writer(answer)
-    rows.writerow(["email", "name", "organisation", "role", "from", "until", "requested_by", "approved_by"])
-    for row in access.standings():
-        texts = (row.email, row.person, row.organisation, row.role.value)
-        until = row.until_on or ""
-        rows.writerow([*map(_cell, texts), row.from_on, until, _cell(row.requested_by), _cell(row.decided_by or "")])
-    return answer
-
-
-def _cell(text: str) -> str:
-    # A spreadsheet would run a cell that begins like a formula.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    header = ("email", "name", "organisation", "role", "from", "until", "requested_by", "approved_by")
+    rows = [
+        (
+            row.email, row.person, row.organisation, row.role.value, row.from_on, row.until_on or "", row.requested_by,
+            row.decided_by or "",
+        )
+        for row in access.standings()
+    ]  # fmt: skip
+    return as_csv(f"access-review-{day}.csv", header, rows)
 
 
 @login_required

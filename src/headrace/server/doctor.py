@@ -1,4 +1,4 @@
-"""What stands in the way of running: configuration, database, chain, lake, files, mail; each with the way out."""
+"""What stands in the way of running: configuration, database, chain, books, lake, files, mail; each with the way out."""
 
 import os
 import smtplib
@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from headrace.foundation import audit, jobs, people
+from headrace.ledger import proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def _inside_the_database() -> Iterator[Checked]:
     )
     faults = audit.verify().findings
     yield Checked("audit trail", "; ".join(finding.message for finding in faults[:5]) or None)
+    faults = proof.prove().findings
+    yield Checked("books", "; ".join(finding.message for finding in faults[:5]) or None)
     failed = jobs.failed()
     yield Checked("jobs", f"{len(failed)} failed. `headrace jobs` lists them and runs them again." if failed else None)
 

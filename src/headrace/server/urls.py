@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, files, pages, partner_pages, programs, sales
+from headrace.portal import catalogue_pages, files, ledger, pages, partner_pages, programs, sales
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -15,6 +15,18 @@ urlpatterns = [
     path("roles/<uuid:grant>/refuse", pages.refuse_role, name="refuse_role"),
     path("roles/<uuid:grant>/end", pages.end_role, name="end_role"),
     path("audit/", pages.audit_trail, name="audit_trail"),
+    path("ledger/", ledger.trial_balance, name="ledger"),
+    path("ledger/trial-balance.csv", ledger.trial_balance_file, name="ledger_file"),
+    path("ledger/roll-forward/", ledger.roll_forward, name="ledger_roll_forward"),
+    path("ledger/roll-forward.csv", ledger.roll_forward_file, name="ledger_roll_forward_file"),
+    path("ledger/postings/", ledger.postings, name="ledger_postings"),
+    path("ledger/postings.csv", ledger.postings_file, name="ledger_postings_file"),
+    path("ledger/postings/<path:company>/<int:posting>", ledger.posting, name="ledger_posting"),
+    path("ledger/periods/", ledger.accounting_periods, name="ledger_periods"),
+    path("ledger/periods/<uuid:period>/close", ledger.close_period, name="close_period"),
+    path("ledger/periods/<uuid:period>/ask", ledger.ask_period, name="ask_period"),
+    path("ledger/periods/<uuid:period>/decide", ledger.decide_period, name="decide_period"),
+    path("ledger/periods/<uuid:period>/journal.csv", ledger.hand_over_journal, name="hand_over_journal"),
     path("files/<uuid:file>", files.download, name="download_file"),
     path("partners/", partner_pages.partner_list, name="partners"),
     path("partners/open", partner_pages.open_partner, name="open_partner"),
