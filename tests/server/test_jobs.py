@@ -34,7 +34,7 @@ class Clock:
 @pytest.fixture
 def clock(db: None) -> Clock:
     """Give a clock at a time when nothing is due by schedule."""
-    for name in ("prove_audit_trail", "clear_ended_sessions"):
+    for name in jobs._SCHEDULES:
         JobSchedule.objects.create(name=name, due_at=NOW + timedelta(days=30))
     return Clock(NOW)
 
