@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 
 from headrace.engine.findings import Refusal
-from headrace.foundation import access, audit, companies, people
+from headrace.foundation import access, acts, audit, companies, people
 from headrace.foundation.acts import Actor, acting_as
 from headrace.foundation.roles import VENDOR, Role
 from headrace.ledger import flows, funds, periods, proof, reading
@@ -109,6 +109,47 @@ def at_once() -> None:
         thread.join()
     found_ = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
     print(json.dumps({"outcomes": found_, **_state(one)}))
+
+
+def closing() -> None:
+    """Close January while three threads post into it; print how many were in it at that moment, and in the end."""
+    found()
+    one = company("DE")
+    cleo = next(person for person in people.Person.objects.all() if person.email.startswith("cleo"))
+    january = periods.standings(one)[-1]
+    outcomes: list[str] = []
+    inside: list[int] = []
+    start, closed = threading.Barrier(4), threading.Event()
+
+    def write(number: int) -> None:
+        start.wait()
+        for batch in range(40):
+            if batch == 38:
+                closed.wait(60)  # the last ones come after it, however the others met it
+            _note(
+                outcomes,
+                "own",
+                partial(flows.provide, event(one, f"c{number}-{batch}"), items(partial(_estimate, batch))),
+            )
+        connection.close()
+
+    def close() -> None:
+        start.wait()
+        while not Posting.objects.exists():
+            pass
+        with acting_as(ME), acts.act("close_and_count", at=NOW):
+            periods.soft_close(period=january.id, by=cleo, at=datetime(2026, 3, 5, tzinfo=UTC))
+            inside.append(Posting.objects.filter(period_id=january.id).count())
+        closed.set()
+        connection.close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)] + [threading.Thread(target=close)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    now = [Posting.objects.filter(period_id=period.id).count() for period in reversed(periods.standings(one))]
+    print(json.dumps({"inside": inside[0], "now": now, "outcomes": sorted(set(outcomes)), **_state(one)}))
 
 
 def _note(outcomes: list[str], what: str, act: Callable[[], Any]) -> None:

@@ -226,6 +226,16 @@ def test_writers_at_once_post_everything_once(tmp_path: Path) -> None:
     assert told["faults"] == []
 
 
+def test_nothing_gets_into_a_period_once_it_is_closed(tmp_path: Path) -> None:
+    made = installed.make(tmp_path)
+    made.run("migrate")
+    told = json.loads(made.python("from tests.server import ledger_processes as it; it.closing()").splitlines()[-1])
+    january, february = told["now"]
+    assert (told["outcomes"], told["faults"]) == (["own posted"], [])
+    assert 0 < january == told["inside"]
+    assert february > 0
+
+
 def kill(installation: installed.Installation, first: int, last: int) -> dict[str, Any]:
     program = f"from tests.server import ledger_processes as it; it.killed({first}, {last})"
     lines = installation.python(program).splitlines()

@@ -49,6 +49,9 @@ class Recorded(models.Model):
 
     @classmethod
     def locked(cls, pk: uuid.UUID) -> Self:
-        """Read one record and hold it until the transaction ends."""
-        found: Self = cls._base_manager.select_for_update(of=("self",)).get(pk=pk)
+        """Read one record and hold it until the transaction ends.
+
+        Its key stays, so rows that only refer to it are written meanwhile and never wait for it.
+        """
+        found: Self = cls._base_manager.select_for_update(of=("self",), no_key=True).get(pk=pk)
         return found
