@@ -3,10 +3,12 @@
 import re
 from datetime import date
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
@@ -14,7 +16,7 @@ from headrace.engine.findings import Refusal
 from headrace.foundation import audit
 from headrace.foundation.models import Person
 from headrace.programs import balances, finalising, versions
-from headrace.programs.models import Finalisation, FinalPosting, LivePosting, Version
+from headrace.programs.models import Finalisation, FinalPosting, LivePosting, LiveStatement, Version
 from headrace.sales import deliveries
 from headrace.sales.models import Batch, Delivery
 from headrace.workflow import requests
@@ -243,10 +245,41 @@ def test_reference_tables_come_in_as_files_too(channel: Team) -> None:
     assert earned(channel) == {"B": 5}
 
 
+def test_terms_that_were_changed_behind_the_services_calculate_nothing(channel: Team) -> None:
+    version = activated(channel)
+    changed = {**version.document, "schedule": {"tiers": [{"from": "0", "rate": "0.9"}]}}
+    QuerySet.update(Version.objects.filter(pk=version.pk), document=changed)
+    with pytest.raises(Refusal) as refused:
+        balances.bring_up()
+    assert refused.value.code == "terms_not_approved"
+
+
+def test_a_file_that_is_not_in_the_figures_yet_is_told(channel: Team) -> None:
+    activated(channel)
+    now = timezone.now()
+    delivery = deliveries.deliver(
+        name="january.csv",
+        content=BytesIO(JANUARY.encode()),
+        kind="lines",
+        profile="canonical",
+        by=channel.loader,
+        at=now,
+    )
+    deliveries.load(delivery=delivery.pk, at=now)
+    controller = with_second_factor(channel.controller)
+    assert "1 file is loaded and not in these figures yet" in controller.get("/balances/").content.decode()
+    work()
+    assert "not in these figures" not in controller.get("/balances/").content.decode()
+
+
 def test_balances_are_proven_by_a_job(channel: Team) -> None:
     activated(channel)
     delivered(channel, JANUARY)
     assert balances.prove() == 2
+    LiveStatement.objects.filter(payee_id="B").update(earned="6")
+    with pytest.raises(Refusal, match=r"earned: stands 6, computed 5") as refused:
+        balances.prove()
+    assert refused.value.code == "balances_differ"
 
 
 def test_a_period_that_lasts_is_not_finalised(channel: Team) -> None:

@@ -21,6 +21,7 @@ UNPACKED_MAX = 4 * 1024 * 1024 * 1024
 KINDS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
     "pdf": "application/pdf",
     "png": "image/png",
     "jpeg": "image/jpeg",
@@ -30,12 +31,13 @@ _ENDINGS = {
     "txt": "csv",
     "tsv": "csv",
     "xlsx": "xlsx",
+    "parquet": "parquet",
     "pdf": "pdf",
     "png": "png",
     "jpg": "jpeg",
     "jpeg": "jpeg",
 }
-_STARTS = {"pdf": b"%PDF-", "png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}
+_STARTS = {"parquet": b"PAR1", "pdf": b"%PDF-", "png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}
 
 
 def store(*, name: str, content: BinaryIO, organisation: str, by: Person, at: datetime) -> StoredFile:
@@ -102,9 +104,9 @@ def kind_of(name: str, data: bytes) -> str:
     if said == "xlsx":
         is_so = _is_workbook(data)
     elif said == "csv":
-        is_so = b"\0" not in data and not any(
-            data.startswith(start) for start in (*_STARTS.values(), b"PK\x03\x04", b"MZ")
-        )
+        # Text in UTF-16 is full of zero bytes, and says by its mark that it is text.
+        is_text = b"\0" not in data or data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        is_so = is_text and not any(data.startswith(start) for start in (*_STARTS.values(), b"PK\x03\x04", b"MZ"))
     else:
         is_so = data.startswith(_STARTS[said])
     if not is_so:

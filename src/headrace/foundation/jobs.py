@@ -69,8 +69,12 @@ class Worker:
     def _claim(self) -> tuple[DBTaskResult[Any, Any], JobRun] | None:
         at = self.clock()
         ready = Q(run_after=get_date_max()) | Q(run_after__lte=at)
+        waiting = DBTaskResult.objects.filter(ready, status=TaskResultStatus.READY)
+        # Looking takes no lock: an idle worker is in nobody's way.
+        if not waiting.exists():
+            return None
         with transaction.atomic():
-            queued = _locking(DBTaskResult.objects.filter(ready, status=TaskResultStatus.READY)).first()
+            queued = _locking(waiting).first()
             if queued is None:
                 return None
             queued.claim(self.name)
@@ -110,7 +114,10 @@ class Worker:
                     JobRun.objects.filter(task=run.pk, worker=self.name).update(lease_until=timezone.now() + LEASE)
                 except OperationalError:
                     continue  # SQLite is held by a long transaction, so nobody can take the job over either
-            connections.close_all()
+            for each in connections.all(initialized_only=True):
+                each.close()
+                if each.connection is not None:  # Django does not close a database in memory, which tests have
+                    each.connection.close()
 
         thread = threading.Thread(target=keep, daemon=True)
         thread.start()

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from headrace.engine.findings import Refusal
+from headrace.engine.terms import Terms, terms_hash
 from headrace.lake import Lake
 from headrace.programs.live_totals import DatabaseTotals
 from headrace.programs.models import FinalPosting, FinalRun, Version
@@ -32,9 +33,21 @@ class DatabaseBook:
         return references.in_force()
 
     def programs(self) -> list[dict[str, object]]:
-        """Give the documents of all versions whose balances are kept, by program and version."""
-        versions = Version.objects.filter(state__in=IN_FORCE).order_by("program__code", "number")
-        return list(versions.values_list("document", flat=True))
+        """Give the documents of all versions whose balances are kept, by program and version.
+
+        Raises Refusal `terms_not_approved` where a document is not the one that came into force.
+        """
+        versions = Version.objects.filter(state__in=IN_FORCE).select_related("program")
+        documents: list[dict[str, object]] = []
+        for row in versions.order_by("program__code", "number"):
+            if terms_hash(Terms.model_validate(row.document)) != row.terms_hash:
+                raise Refusal(
+                    "terms_not_approved",
+                    f"The terms of version {row.number} of {row.program.code} were changed in the database after they came into "
+                    "force. Nothing was calculated. The audit trail shows the terms as they were approved.",
+                )
+            documents.append(row.document)
+        return documents
 
     def begin(self, run: RunRow) -> RunRow:
         """Note a run before its awards reach the lake; gives the row that is there where it was begun already."""

@@ -55,12 +55,12 @@ class DatabaseTotals:
                 )
             LiveTotal.objects.filter(program__in=named).delete()
             _write_followed(programs)
-            yield DatabaseWork(f"load:{as_of}:{_next_posting()}", programs, done=False)
+            yield DatabaseWork(f"load:{as_of}:{_last_posting() + 1}", programs, done=False)
 
     def forget(self, program: str) -> None:
         """Follow a program no more."""
         with _alone():
-            DatabaseWork(f"forget:{_next_posting()}", [], done=False).withdraw(program, (), among=None)
+            DatabaseWork(f"forget:{_last_posting() + 1}", [], done=False).withdraw(program, (), among=None)
             LiveTotal.objects.filter(program=program).delete()
             LiveFollowed.objects.filter(program=program).delete()
 
@@ -84,6 +84,10 @@ class DatabaseTotals:
         """Give the statements as they stand, in the order of their keys."""
         rows = _of(LiveStatement.objects.all(), program, payee)
         return sorted((_standing(row) for row in rows), key=lambda each: _order(each.key))
+
+    def last_posting(self) -> int:
+        """Give the number of the last posting, 0 where there is none; it rises with every change of what is earned."""
+        return _last_posting()
 
     def postings(self, *, program: str | None = None, payee: str | None = None) -> list[Posting]:
         """Give what was posted, in order of time."""
@@ -224,9 +228,9 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _next_posting() -> int:
+def _last_posting() -> int:
     last: int | None = LivePosting.objects.aggregate(last=Max("pk"))["last"]
-    return (last or 0) + 1
+    return last or 0
 
 
 def _write_followed(programs: Iterable[Followed]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from headrace.engine.findings import Finding, Refusal, Severity, has_errors
 from headrace.engine.schema import REFERENCE_KINDS
@@ -85,7 +87,8 @@ def load(*, delivery: uuid.UUID, at: datetime) -> str:
     if asked.state != Delivery.State.QUEUED:
         return str(asked.state)
     with tempfile.TemporaryDirectory(prefix="headrace-delivery-") as scratch, opened() as lake:
-        path = Path(scratch) / asked.name
+        # A name may be as long as people like; that of a file ends at 255 bytes, and that of its rejects is longer still.
+        path = Path(scratch) / asked.name.encode()[-200:].decode(errors="ignore")
         path.symlink_to(files.path_of(asked.file))
         try:
             if asked.kind == LINES:
@@ -153,8 +156,9 @@ def _is_in_lake(lake: Lake, batch_seq: int) -> bool:
 def _load_reference(asked: Delivery, path: Path, lake: Lake, scratch: Path, at: datetime) -> _Outcome:
     read = read_table(asked.kind, path, into=scratch)
     report = {"received": {"rows": read.received}, "loaded": {"rows": read.loaded}}
-    if read.table is None:
-        return _Outcome(Delivery.State.REFUSED, report, read.findings, reason="Nothing of this file can be read.")
+    if read.table is None or not read.loaded or has_errors(read.findings):
+        reason = "A reference table is taken whole or not at all, and this one holds nothing, or rows with faults. Mend them."
+        return _Outcome(Delivery.State.REFUSED, report, read.findings, reason=reason)
     faults = references.faults_with(lake, kind=asked.kind, table=read.table)
     if has_errors(faults):
         reason = "Programs in force could not be calculated with this table, so the one before stays in force."
@@ -176,7 +180,11 @@ def _finish(asked: Delivery, outcome: _Outcome, rejects: uuid.UUID | None, at: d
         done = Delivery.locked(asked.pk)
         if done.state != Delivery.State.QUEUED:
             return
-        done.state, done.report, done.reason = outcome.state, outcome.report, outcome.reason.replace(hidden, "")
+        done.state, done.report, done.reason = (
+            outcome.state,
+            outcome.report,
+            _readable(outcome.reason.replace(hidden, "")),
+        )
         done.rejects, done.done_at = rejects, at
         done.save()
         DeliveryFinding.objects.bulk_create(
@@ -186,13 +194,34 @@ def _finish(asked: Delivery, outcome: _Outcome, rejects: uuid.UUID | None, at: d
                 code=each.code,
                 severity=each.severity,
                 row=each.row,
-                column=each.column,
-                message=each.message.replace(hidden, ""),
+                column=None if each.column is None else _readable(each.column),
+                message=_readable(each.message.replace(hidden, "")),
             )
             for position, each in enumerate(outcome.findings)
         )
         if outcome.state == Delivery.State.LOADED:
             events.announce(LOADED)
+
+
+def _readable(text: str) -> str:
+    """Write a zero character, which PostgreSQL does not take, as its picture."""
+    return text.replace("\0", "␀")
+
+
+def _refuse_zero_characters(lines: pa.Table | Path) -> None:
+    parts = lines.to_batches() if isinstance(lines, pa.Table) else pq.ParquetFile(lines).iter_batches()
+    for part in parts:
+        for name in part.schema.names:
+            if not pa.types.is_string(part.schema.field(name).type):
+                continue
+            where = pc.index(pc.match_substring(part[name], "\0"), True).as_py()
+            if where >= 0:
+                line = _readable(str(part["line_id"][where].as_py()))
+                raise Refusal(
+                    "zero_character",
+                    f"The line {line} has a character in {name} that is no text (U+0000). Nothing of the file was loaded; take "
+                    "the character out and deliver it again.",
+                )
 
 
 class _OwnBatch(LakeStore):
@@ -213,7 +242,8 @@ class _OwnBatch(LakeStore):
         return registered
 
     def append(self, lines: pa.Table | Path, batch: NewBatch) -> Appended:
-        """Add the lines."""
+        """Add the lines. Refused as `zero_character` where a text holds one, which no database takes."""
+        _refuse_zero_characters(lines)
         appended = super().append(lines, batch)
         self._note(appended.batch_seq)
         if appended.earlier and appended.batch_seq == self._delivery.batch_seq:

@@ -13,7 +13,7 @@ from headrace.foundation.jobs import Worker
 from headrace.server import doctor
 from headrace.server.wsgi import application
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.25
 
 
 class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
