@@ -8,7 +8,8 @@ from headrace.engine.rules import ColumnType
 from headrace.foundation.jobs import Worker
 from headrace.foundation.models import Person
 from headrace.foundation.roles import Role
-from headrace.masterdata import fields, store
+from headrace.masterdata import editing, fields, importing, store
+from headrace.masterdata.editing import Edit
 from headrace.masterdata.timeline import on
 from headrace.partners import levels
 from headrace.partners.levels import REFUSED_FOR, Definition, Reviewed
@@ -112,6 +113,20 @@ def test_a_level_is_defined_by_who_writes_terms_and_with_a_rank_of_its_own(
     assert refusal(levels.set_level, definition=wrong, by=manager, **given) == "rule"
     assert store.last_revision() == before
     assert [level.name for level in levels.ladder(TODAY)] == ["gold", "silver"]
+
+
+def test_there_is_no_way_around_who_writes_rules(manager: Person, person_with: MakePerson) -> None:
+    operator = person_with(Role.CHANNEL_OPERATIONS, email="two@example.com")
+    before = store.last_revision()
+    for kind in ("level", "segment"):
+        assert kind not in dict(importing.importable())
+        edit = Edit(kind=kind, code="gold", values={}, from_on=TODAY)
+        assert refusal(editing.say, edit=edit, by=operator, at=NOW) == "not_permitted"
+        ended = {"kind_name": kind, "code": "gold", "on_day": TODAY}
+        assert refusal(editing.end, **ended, by=operator, at=NOW) == "not_permitted"
+    wrong = Edit(kind="level", code="gold", values={"reach": "partner.turnover > 1"}, from_on=TODAY)
+    assert refusal(editing.say, edit=wrong, by=manager, at=NOW) == "bad_value"
+    assert store.last_revision() == before
 
 
 def test_the_review_is_a_scheduled_job(manager: Person) -> None:

@@ -148,6 +148,24 @@ def test_a_file_without_its_key_or_without_sense_is_stopped(operator: Person) ->
     assert findings
 
 
+def test_what_is_too_long_is_a_finding(operator: Person) -> None:
+    long, longer = "x" * 301, "y" * 20_001
+    content = f"partner_id,name,group_id,region\n{long},A,,\nP1,B,{long},\nP2,C,,{longer}\nP3,{long},{long[1:]},\n"
+    run, findings = load("partner", content, operator)
+    assert codes(findings) == [
+        ("bad_value", 2, "partner_id"),
+        ("bad_value", 3, "group_id"),
+        ("bad_value", 4, "region"),
+    ]
+    assert run.loaded == 1
+    half = "z" * 200
+    _, findings = load("account", f"partner_id,company,currency\n{half},{half},EUR\n", operator)
+    assert codes(findings) == [("bad_value", 2, "partner_id")]
+    aliases_file = f"kind,source,name,stands_for\npartner,crm,N,{long}\npartner,{half},{half},P3\n"
+    _, findings = load("alias", aliases_file, operator)
+    assert codes(findings) == [("bad_value", 2, "stands_for"), ("bad_value", 3, "kind")]
+
+
 def test_a_workbook_is_read_like_text(operator: Person) -> None:
     target = BytesIO()
     with xlsxwriter.Workbook(target, {"in_memory": True}) as book:
@@ -233,7 +251,8 @@ def test_the_database_refuses_to_change_what_was_said(statement: str, operator: 
 def test_a_source_is_understood_in_its_own_names(operator: Person) -> None:
     load("partner", PARTNERS, operator)
     names = "kind,source,name,stands_for\npartner,crm,0017,P1\npartner,crm,0018,P9\n"
-    load("alias", names, operator, source="crm")
+    _, findings = load("alias", names + "shop,crm,1,P1\n", operator, source="crm")
+    assert codes(findings) == [("unknown_reference", 3, "stands_for"), ("unknown_reference", 4, "kind")]
     run, _ = load("partner", "partner_id,region,parent_id\n0017,NA,\nP2,APAC,0017\n", operator, source="crm")
     assert run.loaded == 2
     assert on(held("P1", "region"), TODAY) == "NA"

@@ -1,25 +1,51 @@
 """What a source calls an entry: identifiers and other names, for partners, products and end customers alike."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from headrace.engine.findings import Refusal
+from headrace.engine.findings import Finding, Refusal
 from headrace.foundation import access
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.masterdata import kinds, store
 from headrace.masterdata.fields import checked_source
-from headrace.masterdata.kinds import EXISTS, HAND, Field, Kind
+from headrace.masterdata.kinds import CODE_MAX, EXISTS, HAND, After, Field, Kind, Line
 from headrace.masterdata.store import Statement
 from headrace.masterdata.timeline import Span, on
+
+
+def _existing(lines: Iterable[Line], after: After) -> Iterable[Finding]:
+    """Find lines that stand for what does not exist."""
+    lines = list(lines)
+    named: dict[str, set[str]] = {}
+    for line in lines:
+        named.setdefault(ALIAS.parts(line.code)[0], set()).add(line.values.get("stands_for") or "")
+    there = {kind.name: store.known_codes(kind.name, named.get(kind.name, ())) for kind in kinds.kinds()}
+    for line in lines:
+        of, _, name = ALIAS.parts(line.code)
+        code = line.values.get("stands_for")
+        if of not in there:
+            message = (
+                f"There is no kind of record {of!r} that {name!r} could be one of. Write partner, product or customer."
+            )
+            yield Finding(code="unknown_reference", message=message, row=line.row, column="kind")
+        elif code is not None and code not in there[of]:
+            message = f"There is no {of} {code!r} that {name!r} could stand for. Load it first, or correct the code."
+            yield Finding(code="unknown_reference", message=message, row=line.row, column="stands_for")
+
+
+def _code_fault(value: str) -> str | None:
+    return f"A code has at most {CODE_MAX} characters. Correct it." if len(value) > CODE_MAX else None
+
 
 ALIAS = kinds.register(
     Kind(
         name="alias",
         label="Names in other systems",
         key=(Field(name="kind"), Field(name="source"), Field(name="name")),
-        fields=(Field(name="stands_for"),),
+        fields=(Field(name="stands_for", check=_code_fault),),
         needs=("stands_for",),
+        check=_existing,
         fixed=True,
     )
 )
@@ -34,6 +60,8 @@ def remember(*, kind: str, source: str, name: str, code: str, by: Person, at: da
     if code not in store.known_codes(kind, {code}):
         raise Refusal("unknown_reference", f"There is no {kind} {code!r} that {name!r} could stand for ({of.label}).")
     alias = ALIAS.code((kind, source, name))
+    if (fault := ALIAS.code_fault(alias)) is not None:
+        raise Refusal("bad_value", fault)
     with store.revising("remember_alias", source=HAND, at=at) as writing:
         writing.write(
             ALIAS.name,

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from headrace.engine.findings import Refusal
 from headrace.foundation import access
 from headrace.foundation.people import Person
-from headrace.foundation.roles import VENDOR, Permission
+from headrace.foundation.roles import VENDOR
 from headrace.masterdata import store
 from headrace.masterdata.fields import fields_of
 from headrace.masterdata.kinds import EXISTS, HAND, Kind, Line, kind
@@ -32,16 +32,14 @@ class Edit:
     opens: bool = False
 
 
-def say(
-    edit: Edit, *, by: Person, at: datetime, permission: Permission = Permission.REPAIR_DATA, act: str = "edit_entry"
-) -> int:
+def say(edit: Edit, *, by: Person, at: datetime, act: str = "edit_entry") -> int:
     """Say values of an entry for some days, and give how many were new.
 
     Refused, with nothing changed, if a value cannot be read, names what does not exist, belongs to another system of record, or
     does not go together with what is known.
     """
-    access.require(by, VENDOR, permission, at.date())
     of = kind(edit.kind)
+    access.require(by, VENDOR, of.permission, at.date())
     if edit.from_on is not None and edit.until_on is not None and edit.until_on <= edit.from_on:
         raise Refusal("days", f"It must end after it begins, {edit.from_on}. Give a later day, or none.")
     line = Line(1, _code(of, edit.code), _read(of, edit.values), edit.from_on, edit.until_on, edit.opens)
@@ -62,8 +60,8 @@ def take(of: Kind, line: Line, writing: store.Writing) -> int:
 
 def end(*, kind_name: str, code: str, on_day: date, by: Person, at: datetime) -> None:
     """End an entry: from the day on it is not there any more. What is known of it stays."""
-    access.require(by, VENDOR, Permission.REPAIR_DATA, at.date())
     of = kind(kind_name)
+    access.require(by, VENDOR, of.permission, at.date())
     with store.revising("end_entry", source=HAND, at=at) as writing:
         held = store.history(kind_name, codes={code}, fields={EXISTS}).get(code, {}).get(EXISTS, ())
         if on(held, on_day) is None:
@@ -73,8 +71,10 @@ def end(*, kind_name: str, code: str, on_day: date, by: Person, at: datetime) ->
 
 def _code(of: Kind, code: str) -> str:
     parts = tuple(part.strip() for part in of.parts(code))
-    if not all(parts) or len(code) > 400:
+    if not all(parts):
         raise Refusal("code_missing", f"{of.label} are known by {', '.join(part.name for part in of.key)}. Fill it in.")
+    if (fault := of.code_fault(of.code(parts))) is not None:
+        raise Refusal("bad_value", fault)
     return of.code(parts)
 
 

@@ -61,7 +61,10 @@ def register_loader(name: str, label: str, loader: Loader) -> None:
 
 def importable() -> tuple[tuple[str, str], ...]:
     """List what files can hold: name and label."""
-    return (*((each.name, each.label) for each in kinds()), *((name, label) for name, (label, _) in _LOADERS.items()))
+    return (
+        *((each.name, each.label) for each in kinds() if each.by_file),
+        *((name, label) for name, (label, _) in _LOADERS.items()),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

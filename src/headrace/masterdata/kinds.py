@@ -7,9 +7,12 @@ from datetime import date
 
 from headrace.engine.findings import Finding, Refusal
 from headrace.engine.rules import ColumnType
+from headrace.foundation.roles import Permission
 from headrace.masterdata.timeline import Span, Spans
 
 EXISTS = "exists"
+CODE_MAX = 300
+"""Of one value of a key, and of the code that is made of them."""
 HAND = "hand"
 """Source of what people enter."""
 
@@ -61,6 +64,7 @@ class Kind:
     """A kind of entries. key: the fields that make the code. needs: fields that a new entry must have.
 
     check: finds the lines that do not go together with all that is known. fixed: no further fields can be declared.
+    permission: of whoever changes one by hand. by_file: files may hold them.
     """
 
     name: str
@@ -70,6 +74,8 @@ class Kind:
     needs: tuple[str, ...] = ()
     check: Check | None = None
     fixed: bool = False
+    permission: Permission = Permission.REPAIR_DATA
+    by_file: bool = True
 
     def code(self, parts: Iterable[str]) -> str:
         """Make the code of an entry from the values of its key.
@@ -80,6 +86,11 @@ class Kind:
         listed = list(parts)
         assert len(listed) == len(self.key), listed
         return listed[0] if len(listed) == 1 else json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
+
+    def code_fault(self, code: str) -> str | None:
+        """Say what is wrong with a code."""
+        key = " and ".join(part.name for part in self.key)
+        return f"{key} may have at most {CODE_MAX} characters together. Shorten it." if len(code) > CODE_MAX else None
 
     def parts(self, code: str) -> tuple[str, ...]:
         """Give the values of the key of a code."""

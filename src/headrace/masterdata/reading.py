@@ -10,10 +10,8 @@ from headrace.intake.findings_log import FindingLog
 from headrace.intake.staging import ROW, Staged
 from headrace.masterdata.aliases import codes_for
 from headrace.masterdata.fields import DATES, fields_of
-from headrace.masterdata.kinds import Field, Kind, Line
+from headrace.masterdata.kinds import CODE_MAX, Field, Kind, Line
 from headrace.masterdata.values import Unreadable, canonical
-
-CODE_MAX = 300
 
 
 def read_value(field: Field, text: str | None) -> tuple[str | None, str | None]:
@@ -24,6 +22,8 @@ def read_value(field: Field, text: str | None) -> tuple[str | None, str | None]:
         value = canonical(field.type, text)
     except Unreadable as fault:
         return None, str(fault)
+    if field.refers and len(value) > CODE_MAX:
+        return None, f"A code has at most {CODE_MAX} characters, and this has {len(value)}. Correct it."
     if field.choices and value not in field.choices:
         return None, f"{value!r} is not one of {', '.join(field.choices)}."
     return value, field.check(value) if field.check else None
@@ -57,8 +57,8 @@ def read_lines(kind: Kind, staged: Staged, source: str, log: FindingLog) -> Read
         faults = 0
         for name, text in record.items():
             value, fault = read_value(keys.get(name) or days.get(name) or fields[name], text)
-            if fault is None and name in keys and (value is None or len(value) > CODE_MAX):
-                fault = f"A row needs a value here, of at most {CODE_MAX} characters. Fill it in."
+            if fault is None and name in keys and value is None:
+                fault = "A row needs a value here. Fill it in."
             if fault is not None:
                 log.add("bad_value" if text else "missing_value", f"{name}: {fault}", row=row, column=name)
                 faults += 1
@@ -66,6 +66,9 @@ def read_lines(kind: Kind, staged: Staged, source: str, log: FindingLog) -> Read
         if faults:
             continue
         code = kind.code([read.pop(name) or "" for name in keys])
+        if (fault := kind.code_fault(code)) is not None:
+            log.add("bad_value", fault, row=row, column=kind.key[0].name)
+            continue
         start, end = (_day(read.pop(name, None)) for name in DATES)
         if start is not None and end is not None and end <= start:
             log.add("empty_interval", f"The row ends ({end}) before it begins ({start}).", row=row, column=DATES[1])

@@ -10,7 +10,7 @@ import pyarrow as pa
 from headrace.engine.rules import ColumnType
 from headrace.engine.schema import LINE
 
-TEXT_MAX = 1000
+TEXT_MAX = 20_000
 _DECIMAL = re.compile(r"[+-]?\d{1,12}(\.\d*)?")
 _TRUTHS = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from headrace.engine.currencies import is_money
-from headrace.engine.findings import Finding
+from headrace.engine.findings import Finding, Refusal
 from headrace.engine.rules import ColumnType
 from headrace.foundation import companies
+from headrace.foundation.roles import Permission
 from headrace.masterdata.kinds import After, Field, Kind, Line, register, register_outside
 from headrace.masterdata.timeline import Span, Spans, clip
 
@@ -21,6 +22,16 @@ def country_fault(value: str) -> str | None:
     """Say what is wrong with a country's code."""
     fits = len(value) == 2 and value.isascii() and value.isalpha() and value.isupper()
     return None if fits else f"{value!r} is not a country's code of two letters. Write it like DE."
+
+
+def _rule_fault(value: str) -> str | None:
+    from headrace.partners.facts import read_rule  # which reads the fields of the kinds below
+
+    try:
+        read_rule(value)
+    except Refusal as refusal:
+        return refusal.message
+    return None
 
 
 def _no_circles(lines: Iterable[Line], after: After) -> Iterable[Finding]:
@@ -126,8 +137,10 @@ SEGMENT = register(
         label="Segments",
         key=(Field(name="segment"),),
         needs=("rule",),
-        fields=(Field(name="name"), Field(name="rule")),
+        fields=(Field(name="name"), Field(name="rule", check=_rule_fault)),
         fixed=True,
+        permission=Permission.ASSIGN_PROGRAM,
+        by_file=False,
     )
 )
 LEVEL = register(
@@ -138,11 +151,13 @@ LEVEL = register(
         needs=("rank", "reach"),
         fields=(
             Field(name="rank", type=ColumnType.DECIMAL),
-            Field(name="reach"),
-            Field(name="keep"),
+            Field(name="reach", check=_rule_fault),
+            Field(name="keep", check=_rule_fault),
             Field(name="notice_days", type=ColumnType.DECIMAL),
         ),
         fixed=True,
+        permission=Permission.AUTHOR_TERMS,
+        by_file=False,
     )
 )
 register_outside("company", lambda codes: frozenset(codes) & {each.code for each in companies.listed()})

@@ -63,7 +63,7 @@ def set_level(definition: Definition, *, from_on: date, by: Person, at: datetime
     }
     edit = editing.Edit(kind=LEVEL.name, code=definition.level, values=values, from_on=from_on, opens=True)
     with acts.act("set_level", at=at):
-        editing.say(edit, by=by, at=at, permission=Permission.AUTHOR_TERMS, act="set_level")
+        editing.say(edit, by=by, at=at, act="set_level")
         ranks = [each.rank for each in ladder(from_on)]
         if len(set(ranks)) < len(ranks):
             raise Refusal("level_rank", f"Another level has the rank {definition.rank} already. Give each its own.")

@@ -56,7 +56,7 @@ def define(*, segment: str, name: str, rule: str, from_on: date, by: Person, at:
     text = facts.read_rule(rule).text
     values = {"name": name, "rule": text}
     edit = editing.Edit(kind=SEGMENT.name, code=segment, values=values, from_on=from_on, opens=True)
-    editing.say(edit, by=by, at=at, permission=Permission.ASSIGN_PROGRAM, act="define_segment")
+    editing.say(edit, by=by, at=at, act="define_segment")
 
 
 def members(segment: str, day: date, *, revision: int | None = None) -> frozenset[str]:
