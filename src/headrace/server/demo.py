@@ -14,6 +14,7 @@ from django.utils import timezone
 from headrace.engine.findings import Refusal, has_errors
 from headrace.engine.rules import ColumnType
 from headrace.foundation import access, acts, jobs, people
+from headrace.foundation.kept import keeping
 from headrace.foundation.people import Person
 from headrace.foundation.roles import PARTNER_ROLES, VENDOR, Role
 from headrace.masterdata import fields, importing
@@ -177,8 +178,9 @@ def _bring_into_force(text: str, author: Person, approver: Person) -> None:
 def _work() -> None:
     """Run the worker until nothing is due."""
     worker = jobs.Worker(f"demo:{os.getpid()}")
-    while worker.step():
-        pass
+    with keeping():
+        while worker.step():
+            pass
     failed = jobs.failed()
     if failed:
         raise Refusal("demo_failed", f"The job {failed[0].name} failed: {failed[0].fault}")
