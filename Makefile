@@ -4,7 +4,7 @@ UV := .tools/bin/uv
 PY := .venv/bin/python
 RUN := .venv/bin
 
-.PHONY: setup lock check lint types imports test soak demo bench clean
+.PHONY: setup lock check lint types imports test soak demo demo-files bench clean
 .DEFAULT_GOAL := check
 
 $(UV):
@@ -41,11 +41,14 @@ soak: setup ## the long ones
 
 check: lint types imports test
 
-demo: setup ## the sample channel, from files to statements
+demo: setup ## the web application over the sample channel, on this machine, until Ctrl-C
+	$(RUN)/headrace demo-app
+
+demo-files: setup ## the sample channel on the command line, from files to statements
 	$(RUN)/headrace demo
 
 bench: setup
 	$(RUN)/headrace bench
 
 clean:
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis build demo
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis build demo demo-app

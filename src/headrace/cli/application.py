@@ -15,7 +15,8 @@ audit_app = typer.Typer(no_args_is_help=True, help="Prove the audit trail, or pr
 app.add_typer(audit_app, name="audit")
 
 
-def _start() -> None:
+def start() -> None:
+    """Load the application as the environment configures it. Refused where it is not installed."""
     try:
         import django
     except ModuleNotFoundError:
@@ -30,7 +31,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes, each with eight threads.")] = 2,
 ) -> None:
     """Run the web application."""
-    _start()
+    start()
     from headrace.server import processes
 
     processes.serve(address, workers)
@@ -41,7 +42,7 @@ def worker(
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when nothing is due.")] = False,
 ) -> None:
     """Run the jobs of the application: what is queued, what is scheduled, and again what failed."""
-    _start()
+    start()
     from headrace.server import processes
 
     processes.work(until_idle=until_idle)
@@ -50,7 +51,7 @@ def worker(
 @app.command()
 def migrate() -> None:
     """Bring the database of the application up to date."""
-    _start()
+    start()
     from pathlib import Path
 
     from django.core.management import call_command
@@ -68,7 +69,7 @@ def found(
     second: Annotated[str, typer.Argument(help="E-mail of the second, since a role takes two people.")],
 ) -> None:
     """Make the first two administrators, once; each chooses a password by “Forgot your password?”."""
-    _start()
+    start()
     from django.utils import timezone
 
     from headrace.foundation import people
@@ -82,7 +83,7 @@ def found(
 @app.command()
 def doctor() -> None:
     """Check configuration, database, audit trail, jobs, lake, files and mail: what is wrong and how to mend it."""
-    _start()
+    start()
     from headrace.server import doctor as checks
 
     wrong = False
@@ -98,7 +99,7 @@ def jobs(
     again: Annotated[str, typer.Option(help="Id of a failed job to run again.")] = "",
 ) -> None:
     """List the jobs that failed for good, or run one again."""
-    _start()
+    start()
     from django.utils import timezone
 
     from headrace.foundation import jobs as queue
@@ -120,7 +121,7 @@ def verify(
     head: Annotated[str, typer.Option(help="A head that was kept outside; it must be a link of this chain.")] = "",
 ) -> None:
     """Prove the chain from its first link to its head: exit 0 if it holds, 1 with each fault."""
-    _start()
+    start()
     from headrace.foundation import audit
 
     verified = audit.verify(audit.Head.parse(head) if head else None)
@@ -136,7 +137,7 @@ def verify(
 @audit_app.command()
 def head() -> None:
     """Print the head of the chain, to be kept where nobody who writes the database can change it."""
-    _start()
+    start()
     from headrace.foundation import audit
 
     show.out.print(str(audit.head()), soft_wrap=True)

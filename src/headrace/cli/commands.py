@@ -65,6 +65,10 @@ COMMANDS = {
         "demo",
         "Run the sample channel from files to statements: make it, load it, calculate its programs, show what partners see.",
     ),
+    "demo-app": Listed(
+        "demo_app",
+        "Run the web application over the sample channel: set it up in a folder, serve it with its worker, print the sign-ins.",
+    ),
     "sample": Listed(
         "demo",
         "Write the sample channel's files: sales files in three layouts, reference files, profiles, programs, control totals.",

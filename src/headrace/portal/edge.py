@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.core.internal.httpkit import get_client_ip
 from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -58,6 +59,8 @@ class Edge:
         match = request.resolver_match
         name = (match.url_name if match else None) or ""
         if not request.user.is_authenticated or name.startswith(_WITHOUT_SECOND_FACTOR):
+            return None
+        if not settings.HEADRACE_SECOND_FACTOR:
             return None
         if is_mfa_enabled(request.user) or not access.needs_second_factor(request.user, timezone.now().date()):
             return None

@@ -3,13 +3,15 @@
 People of the vendor see all; a partner sees what is its own, and what is another's does not exist.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from headrace.engine.findings import Refusal
 from headrace.foundation import access
+from headrace.foundation.kept import kept
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.lake import Lake
@@ -28,7 +30,7 @@ SHOWN_MAX = 500
 
 def bring_up() -> tuple[int, ...]:
     """Bring all balances to the present, and give the batches that this posted. May run at any time, also twice at once."""
-    with opened() as lake, Live(lake, DatabaseBook()) as live:
+    with _live() as (_, live):
         return live.catch_up().posted
 
 
@@ -39,7 +41,7 @@ def prove() -> int:
     in meanwhile, so that the two were never of one moment.
     """
     for _ in range(_TRIES):
-        with opened() as lake, Live(lake, DatabaseBook()) as live:
+        with _live() as (lake, live):
             live.catch_up()
             before = _moment(lake)
             try:
@@ -59,6 +61,12 @@ def prove() -> int:
                 "changed; report this before the next period is finalised.",
             )
     raise Refusal("not_caught_up", "Files kept coming in while balances were proven. They are proven again tomorrow.")
+
+
+@contextmanager
+def _live() -> Iterator[tuple[Lake, Live]]:
+    with opened() as lake, kept(("live", lake), lambda: Live(lake, DatabaseBook())) as live:
+        yield lake, live
 
 
 def _moment(lake: Lake) -> tuple[object, ...]:

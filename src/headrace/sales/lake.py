@@ -1,4 +1,4 @@
-"""The installation's one lake, with its register in the database; made when it is first needed."""
+"""The installation's one lake, with its register in the database; made when it is first needed, kept open by a worker."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from headrace.foundation.kept import kept
 from headrace.lake import Lake
 from headrace.sales.models import LakeLease
 from headrace.sales.register import DatabaseRegister
@@ -21,5 +22,8 @@ def opened() -> Iterator[Lake]:
             LakeLease.objects.select_for_update().get()
             if not (folder / "lake.json").is_file():
                 Lake.create(folder, register=DatabaseRegister()).close()
-    with closing(Lake(folder, register=DatabaseRegister())) as lake:
+    marker = (folder / "lake.json").stat()
+    # A folder that was put in the place of another is another lake.
+    name = ("lake", folder, marker.st_ino, marker.st_mtime_ns)
+    with kept(name, lambda: closing(Lake(folder, register=DatabaseRegister()))) as lake:
         yield lake

@@ -17,6 +17,7 @@ DATABASES: dict[str, dict[str, Any]] = {"default": _env.database}
 HEADRACE_FILES = _env.files
 HEADRACE_LAKE = _env.lake
 HEADRACE_LOCAL = _env.local
+HEADRACE_SECOND_FACTOR = True
 
 INSTALLED_APPS = [
     "headrace.foundation",
