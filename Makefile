@@ -4,7 +4,7 @@ UV := .tools/bin/uv
 PY := .venv/bin/python
 RUN := .venv/bin
 
-.PHONY: setup lock check lint types imports test soak demo demo-files bench clean
+.PHONY: setup lock check lint types imports test soak demo demo-app bench clean
 .DEFAULT_GOAL := check
 
 $(UV):
@@ -41,11 +41,11 @@ soak: setup ## the long ones
 
 check: lint types imports test
 
-demo: setup ## the web application over the sample channel, on this machine, until Ctrl-C
-	$(RUN)/headrace demo-app
-
-demo-files: setup ## the sample channel on the command line, from files to statements
+demo: setup ## the sample channel, from files to statements
 	$(RUN)/headrace demo
+
+demo-app: setup ## the web application over the sample channel, on this machine, until Ctrl-C
+	$(RUN)/headrace demo-app
 
 bench: setup
 	$(RUN)/headrace bench

@@ -1,14 +1,15 @@
 """A channel small enough to work by hand, as it comes through the application: terms, files, people, and a worker."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from io import BytesIO
 
 from django.utils import timezone
 
-from headrace.foundation import access, jobs, people
+from headrace.foundation import access, companies, jobs, people
 from headrace.foundation.models import Person
 from headrace.foundation.roles import PARTNER_ROLES, VENDOR, Role
+from headrace.ledger import periods
 from headrace.programs import versions
 from headrace.programs.models import Version
 from headrace.sales import deliveries
@@ -49,7 +50,7 @@ class Team:
 
 
 def team(admins: Admins, at: datetime | None = None) -> Team:
-    """Invite everybody, with roles that two administrators agreed to."""
+    """Invite everybody, with roles that two administrators agreed to, and open the books of the one company, in dollars."""
     at = at or timezone.now()
 
     def make(name: str, role: Role, organisation: str = VENDOR) -> Person:
@@ -59,7 +60,7 @@ def team(admins: Admins, at: datetime | None = None) -> Team:
         assert (role in PARTNER_ROLES) == (organisation != VENDOR)
         return member.person
 
-    return Team(
+    made = Team(
         loader=make("loader", Role.CHANNEL_OPERATIONS),
         author=make("author", Role.PROGRAM_MANAGER),
         approver=make("approver", Role.PROGRAM_MANAGER),
@@ -68,6 +69,9 @@ def team(admins: Admins, at: datetime | None = None) -> Team:
         partner_a=make("ann", Role.PARTNER_USER, "A"),
         partner_b=make("bob", Role.PARTNER_USER, "B"),
     )
+    company = companies.open_company(code="US", name="Headrace", functional_currency="USD", by=admins[0], at=at)
+    periods.open_books(company=company, first_on=date(2026, 1, 1), by=made.controller, at=at)
+    return made
 
 
 def activated(people_: Team, text: str = TERMS) -> Version:

@@ -24,9 +24,10 @@ from django.utils import timezone  # noqa: E402
 from django_tasks_db.models import DBTaskResult  # noqa: E402
 
 from headrace.engine.findings import Refusal  # noqa: E402
-from headrace.foundation import audit, jobs, people  # noqa: E402
+from headrace.foundation import audit, companies, jobs, people  # noqa: E402
 from headrace.foundation.acts import Actor, acting_as  # noqa: E402
 from headrace.foundation.models import JobSchedule, Person  # noqa: E402
+from headrace.ledger import proof, reading  # noqa: E402
 from headrace.programs import balances, finalising  # noqa: E402
 from headrace.programs.live_totals import DatabaseTotals  # noqa: E402
 from headrace.programs.models import Finalisation, FinalPosting, FinalRun  # noqa: E402
@@ -143,7 +144,26 @@ def state() -> dict[str, Any]:
         "finalisations": [[each.state, each.figures] for each in Finalisation.objects.all()],
         "runs": [[each.sequence, each.state] for each in FinalRun.objects.all()],
         "final": [[each.payee_id, f"{each.amount:f}"] for each in FinalPosting.objects.order_by("payee_id", "pk")],
+        **books(),
         "audit": [each.message for each in audit.verify().findings],
+    }
+
+
+def books() -> dict[str, Any]:
+    """Say what stands on every account and what came to both its sides, how often a run was posted, and what a proof finds.
+
+    Which batch or load provided what depends on which file came first; the sides of an account do not.
+    """
+    company = companies.find("US")
+    finalised = {each.entry for each in reading.postings(company, size=1_000) if each.cause[0] == "finalisation"}
+    return {
+        "accounts": sorted(
+            [each.account.kind.value, each.account.key.payee, each.debits, each.credits]
+            for each in reading.balances(company)
+        ),
+        "finalised": len(finalised),
+        "trial": [[row.kind.value, str(row.debit), str(row.credit)] for row in reading.trial_balance(company)],
+        "proof": [each.message for each in proof.prove().findings],
     }
 
 

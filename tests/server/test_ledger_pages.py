@@ -79,7 +79,7 @@ def test_a_posting_opens_to_its_cause(books: Books, controller: Client, monkeypa
     books.provide("10")
     line = reading.postings(books.company)[0]
     assert "test 1" in page(controller, "ledger_posting", company="DE", posting=line.id)
-    causes.show_as("test", lambda cause: causes.Opened(f"Delivery {cause}", "/files/1"))
+    causes.show_as("test", lambda cause, _: causes.Opened(f"Delivery {cause}", "/files/1"))
     assert '<a href="/files/1">Delivery 1</a>' in page(controller, "ledger_posting", company="DE", posting=line.id)
     page(controller, "ledger_posting", status=404, company="DE", posting=line.id + 1)
     page(controller, "ledger_posting", status=404, company="XX", posting=line.id)

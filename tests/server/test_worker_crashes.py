@@ -1,6 +1,7 @@
 """Whatever moment the worker is killed at: after another try everything is as if nothing had happened.
 
-Files, batches, balances, requests, statements, the audit trail: all of it is compared with what undisturbed work leaves.
+Files, batches, balances, requests, statements, the books, the audit trail: all of it is compared with what undisturbed work
+leaves.
 """
 
 import json
@@ -82,6 +83,18 @@ def test_undisturbed_work_comes_out_as_worked_by_hand(calm: Calm) -> None:
     assert acts > 500
     # A: 1,200 earn 100 + 200 × 20 %; B: 50 × 10 %.
     assert state["final"] == [["A", "140.000000"], ["B", "5.000000"]]
+    # In cents: what was earned was provided by the batches, and finalising had nothing to true.
+    assert state["accounts"] == [
+        ["accrued", "A", 0, 14_000],
+        ["accrued", "B", 0, 500],
+        ["contra_revenue", "A", 14_000, 0],
+        ["contra_revenue", "B", 500, 0],
+        ["earned", "A", 0, 14_000],
+        ["earned", "B", 0, 500],
+        ["earned_control", "A", 14_000, 0],
+        ["earned_control", "B", 500, 0],
+    ]
+    assert (state["finalised"], state["proof"]) == (1, [])
     assert (state["failed"], state["audit"], state["runs"]) == ([], [], [[1, "final"]])
     assert [row[:2] for row in state["deliveries"]] == [["january.csv", "loaded"], ["february.csv", "loaded"]]
     assert state["batches"] == [["february.csv", "posted", 1, 0], ["january.csv", "posted", 2, 0]]

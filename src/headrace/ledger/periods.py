@@ -30,6 +30,11 @@ def open_books(*, company: Company, first_on: date, by: Person, at: datetime) ->
         return _new(company, companies.fiscal_month(company, first_on))
 
 
+def kept() -> frozenset[str]:
+    """Give the codes of the companies whose books are open."""
+    return frozenset(AccountingPeriod.objects.values_list("company__code", flat=True).distinct())
+
+
 def place(company: Company, on: date, *, closing: bool, at: datetime) -> tuple[AccountingPeriod, date]:
     """Give the period that takes a posting of this day, and the day in the books. The period stays as it is until the end.
 

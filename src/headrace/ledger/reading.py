@@ -294,4 +294,4 @@ def opened(company: Company, posting: int) -> tuple[Line, Opened]:
     if row is None:
         raise Refusal("posting_unknown", f"There is no posting {posting} in the books of {company.code}.")
     line = _line(row, company)
-    return line, resolved(*line.cause)
+    return line, resolved(*line.cause, line.of)

@@ -1,5 +1,6 @@
 """Who belongs to whom on a day: parents and children, groups that roll up, accounts with companies. As known at a revision."""
 
+from collections.abc import Collection
 from datetime import date
 
 from headrace.foundation import companies
@@ -53,6 +54,19 @@ def members(group: str, day: date, *, revision: int | None = None) -> frozenset[
 def accounts_of(partner: str) -> frozenset[str]:
     """Give the codes that the accounts of a partner with each company would have."""
     return frozenset(ACCOUNT.code((partner, company.code)) for company in companies.listed())
+
+
+def companies_of(partners: Collection[str], day: date, *, revision: int | None = None) -> dict[str, frozenset[str]]:
+    """Give the codes of the companies with which each of the partners has an account on the day."""
+    listed = companies.listed()
+    codes = {ACCOUNT.code((one, each.code)): (one, each.code) for one in partners for each in listed}
+    held = store.history(ACCOUNT.name, codes=codes.keys(), fields={EXISTS}, revision=revision)
+    found: dict[str, frozenset[str]] = {}
+    for code, known in held.items():
+        if on(known.get(EXISTS, ()), day) is not None:
+            partner, company = codes[code]
+            found[partner] = found.get(partner, frozenset()) | {company}
+    return found
 
 
 def _naming(field: str, value: str, day: date, revision: int | None) -> frozenset[str]:

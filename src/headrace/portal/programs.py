@@ -2,21 +2,26 @@
 
 import uuid
 from datetime import date
+from functools import partial
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from headrace.engine.findings import Refusal
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
+from headrace.ledger import causes
+from headrace.ledger.desk import Key
 from headrace.portal.edge import person
 from headrace.programs import balances as live
-from headrace.programs import finalising, versions
+from headrace.programs import books, finalising, versions
 from headrace.workflow import requests
 
 
@@ -185,8 +190,10 @@ def statements(request: HttpRequest) -> HttpResponse:
 def statement(request: HttpRequest, run: str) -> HttpResponse:
     """Show a payee's final statement."""
     payee = request.GET.get("payee", "")
-    rows = finalising.statement(run, payee, person(request), at=timezone.now())
-    return render(request, "portal/statement.html", {"rows": rows, "run": run, "payee": payee})
+    viewer, now = person(request), timezone.now()
+    rows = finalising.statement(run, payee, viewer, at=now)
+    entries = books.entries_of(run, payee, viewer, at=now)
+    return render(request, "portal/statement.html", {"rows": rows, "run": run, "payee": payee, "entries": entries})
 
 
 @login_required
@@ -197,3 +204,18 @@ def download_statement(request: HttpRequest, run: str) -> HttpResponse:
     answer = HttpResponse(finalising.as_csv(rows), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="statement-{run[:8]}.csv"'
     return answer
+
+
+def _statement_of(run: str, of: Key) -> causes.Opened:
+    address = reverse("statement", kwargs={"run": run})
+    return causes.Opened(f"Statement of {of.payee}, run {run[:8]}", f"{address}?{urlencode({'payee': of.payee})}")
+
+
+def _changed_by(what: str, cause: str, of: Key) -> causes.Opened:
+    asked = urlencode({"program": of.program, "payee": of.payee})
+    return causes.Opened(f"{what} {cause}".strip(), f"{reverse('balance')}?{asked}")
+
+
+causes.show_as(books.FINALISATION, _statement_of)
+causes.show_as("batch", partial(_changed_by, "Batch"))
+causes.show_as("load", partial(_changed_by, "Balances worked out anew as of batch"))

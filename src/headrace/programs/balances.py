@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.utils import timezone
+
 from headrace.engine.findings import Refusal
 from headrace.foundation import access
 from headrace.foundation.kept import kept
@@ -16,8 +18,9 @@ from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.lake import Lake
 from headrace.live import Posting, Standing
+from headrace.programs import books
 from headrace.programs.book import DatabaseBook
-from headrace.programs.live_totals import DatabaseTotals
+from headrace.programs.live_totals import DatabaseTotals, alone
 from headrace.runs.live import Live
 from headrace.sales import references
 from headrace.sales.lake import opened
@@ -61,6 +64,14 @@ def prove() -> int:
                 "changed; report this before the next period is finalised.",
             )
     raise Refusal("not_caught_up", "Files kept coming in while balances were proven. They are proven again tomorrow.")
+
+
+def provide_missing() -> None:
+    """Provide in the books what was left out. Refused as `no_place`, after that, where amounts still have none."""
+    with alone():
+        faults = books.catch_up(at=timezone.now())
+    if faults:
+        raise books.told(faults)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from django.utils import timezone
 from headrace.engine.findings import Refusal
 from headrace.engine.terms import Terms, terms_hash
 from headrace.lake import Lake
-from headrace.programs.live_totals import DatabaseTotals
+from headrace.programs import books
+from headrace.programs.live_totals import DatabaseTotals, alone
 from headrace.programs.models import FinalPosting, FinalRun, Version
 from headrace.programs.versions import IN_FORCE
 from headrace.runs.book import Posting, RunRow
@@ -74,8 +75,11 @@ class DatabaseBook:
         return run
 
     def finish(self, run: str, postings: Iterable[Posting]) -> None:
-        """Write a run's postings and make it final, in one transaction; a run that is final stays as it is."""
-        with transaction.atomic():
+        """Write a run's postings, make it final and post it to the books, in one transaction; a run that is final stays as it is.
+
+        Raises Refusal `no_place` where the books cannot take an amount.
+        """
+        with alone():
             found = FinalRun.objects.select_for_update().get(pk=run)
             if found.state == "final":
                 return
@@ -83,6 +87,7 @@ class DatabaseBook:
                 FinalPosting.objects.bulk_create([_posting(run, each) for each in some])
             found.state = "final"
             found.save()
+            books.finalised(found, at=timezone.now())
 
     def runs(self, program: str | None = None) -> list[RunRow]:
         """Give the runs in the order in which they were begun."""

@@ -18,16 +18,18 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from django.db.models import Count
+from django.utils import timezone
 
 from headrace.engine.findings import Refusal
 from headrace.foundation import access, acts
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.lake import Lake
-from headrace.programs import versions
+from headrace.programs import books, versions
 from headrace.programs.balances import PARTNER, own_payees
 from headrace.programs.book import DatabaseBook
 from headrace.programs.models import Finalisation, FinalPosting, FinalRun, LiveStatement, Program
+from headrace.programs.placing import Claim
 from headrace.runs.finalise import Worked, finalise, preview, roll_forward, run_folder
 from headrace.sales.lake import opened
 from headrace.sales.register import DatabaseRegister
@@ -84,6 +86,7 @@ def work_out(*, finalisation: uuid.UUID, at: datetime) -> None:
                 as_of=asked.asked_at.date(),
                 batch_seq=asked.batch_seq,
             )
+        _refuse_unplaced(worked, at.date())
     except Refusal as refusal:
         _close(asked.pk, Finalisation.State.ASKED, Finalisation.State.REFUSED, _told(refusal), at)
         return
@@ -181,6 +184,15 @@ def _refuse_other(worked: Worked, asked: Finalisation) -> None:
             "What would be posted is not what was approved: terms, reference tables or an earlier run changed since. Nothing was "
             "posted; ask for it again.",
         )
+    _refuse_unplaced(worked, timezone.now().date())
+
+
+def _refuse_unplaced(worked: Worked, day: date) -> None:
+    sums: dict[Claim, Decimal] = {}
+    for each in worked.postings:
+        claim = Claim(each.program, each.payee_kind, each.payee_id, each.from_, each.until, each.currency)
+        sums[claim] = sums.get(claim, Decimal(0)) + each.amount
+    books.refuse_unplaced(sums.items(), day)
 
 
 def _figures(worked: Worked, period_from: date | None) -> dict[str, Any]:

@@ -17,11 +17,14 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import CharField, Max, QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
 from headrace.engine.findings import Refusal
 from headrace.engine.totals import ScopeKey, Sums, Totals
 from headrace.live.totals import Among, Followed, Posting, Standing, StatementKey
+from headrace.programs import books
 from headrace.programs.models import LiveAwaited, LiveFollowed, LiveHead, LivePosting, LiveStatement, LiveTotal
+from headrace.programs.placing import Claim
 from headrace.sales import register
 
 # Python's default context would round a difference past 28 digits without a word; this one stops instead.
@@ -37,15 +40,17 @@ class DatabaseTotals:
     @contextmanager
     def batch(self, batch_seq: int, *, at: datetime) -> Iterator["DatabaseWork"]:
         """Open the transaction of a batch; leaving it without an error posts the batch."""
-        with _alone():
+        with alone():
             done = not register.mark_posted(batch_seq, at=at)
             taking = [] if done else [each for each in self.followed() if each.loaded_as_of < batch_seq]
-            yield DatabaseWork(f"batch:{batch_seq}", [each for each in taking if not each.stale], done=done)
+            work = DatabaseWork(f"batch:{batch_seq}", [each for each in taking if not each.stale], done=done)
+            yield work
+            work.provide(at)
 
     @contextmanager
     def load(self, programs: Sequence[Followed], *, expected: Sequence[Followed]) -> Iterator["DatabaseWork"]:
         """Open the transaction in which programs begin to be followed, or begin anew."""
-        with _alone():
+        with alone():
             named = {each.program for each in programs}
             (as_of,) = {each.loaded_as_of for each in programs}
             standing = [each for each in self.followed() if each.program in named]
@@ -55,12 +60,16 @@ class DatabaseTotals:
                 )
             LiveTotal.objects.filter(program__in=named).delete()
             _write_followed(programs)
-            yield DatabaseWork(f"load:{as_of}:{_last_posting() + 1}", programs, done=False)
+            work = DatabaseWork(f"load:{as_of}:{_last_posting() + 1}", programs, done=False)
+            yield work
+            work.provide(timezone.now())
 
     def forget(self, program: str) -> None:
         """Follow a program no more."""
-        with _alone():
-            DatabaseWork(f"forget:{_last_posting() + 1}", [], done=False).withdraw(program, (), among=None)
+        with alone():
+            work = DatabaseWork(f"forget:{_last_posting() + 1}", [], done=False)
+            work.withdraw(program, (), among=None)
+            work.provide(timezone.now())
             LiveTotal.objects.filter(program=program).delete()
             LiveFollowed.objects.filter(program=program).delete()
 
@@ -104,6 +113,7 @@ class DatabaseWork:
         self._cause = cause
         self._followed = {each.program: each for each in followed}
         self._done = done
+        self._changed: set[Claim] = set()
 
     @property
     def done(self) -> bool:
@@ -199,6 +209,10 @@ class DatabaseWork:
         )
         return sum(gone) > 0
 
+    def provide(self, at: datetime) -> None:
+        """Bring the provisions in the books to what this changed."""
+        books.provide(self._cause, self._changed, at=at)
+
     def _post(
         self,
         changes: Iterable[tuple[StatementKey, int, tuple[Decimal, str] | None, tuple[Decimal, str] | None]],
@@ -214,6 +228,7 @@ class DatabaseWork:
             for currency in sorted(was.keys() | now.keys()):
                 amount = _EXACT.subtract(now.get(currency, Decimal(0)), was.get(currency, Decimal(0)))
                 if amount:
+                    self._changed.add(Claim(key.program, key.payee_kind, key.payee_id, key.from_, key.until, currency))
                     rows.append(
                         LivePosting(**_named(key), version=version, cause=self._cause, amount=amount, currency=currency)
                     )
@@ -222,7 +237,8 @@ class DatabaseWork:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
+    """Open a transaction in which nobody else works balances."""
     with transaction.atomic():
         LiveHead.objects.select_for_update().get()
         yield

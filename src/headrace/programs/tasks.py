@@ -25,6 +25,12 @@ def prove_balances() -> int:
 
 
 @task
+def provide_missing() -> None:
+    """Provide in the books what was left out; what still has no place is a failed job that names it."""
+    balances.provide_missing()
+
+
+@task
 def work_out_finalisation(finalisation: str) -> None:
     """Work out what a finalisation would post."""
     finalising.work_out(finalisation=uuid.UUID(finalisation), at=timezone.now())
@@ -39,3 +45,4 @@ def carry_out_finalisation(finalisation: str) -> str:
 events.listen(deliveries.LOADED, bring_up_balances)
 scheduled(bring_up_balances, every=timedelta(minutes=5))
 scheduled(prove_balances, every=timedelta(days=1))
+scheduled(provide_missing, every=timedelta(days=1))
