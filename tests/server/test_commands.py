@@ -39,6 +39,17 @@ def test_an_installation_is_set_up_proven_and_found_out_when_touched(tmp_path: P
     assert "Link 1: the values of foundation.person" in here.run("audit", "verify", code=1)
 
 
+def test_companies_are_opened_by_administrators_and_books_by_controllers(tmp_path: Path) -> None:
+    here = installed.make(tmp_path)
+    here.run("migrate")
+    here.run("found", "ada@example.com", "ben@example.com")
+    opened = here.run("company", "open", "US", "Headrace", "USD", "--by", "ada@example.com")
+    assert "US is open. A controller opens its books" in opened
+    assert "nobody with the address" in here.run("company", "open", "DE", "H", "EUR", "--by", "x@example.com", code=2)
+    books = here.run("company", "books", "US", "2026-01-01", "--by", "ada@example.com", code=2)
+    assert "permission" in books
+
+
 def test_the_migrations_make_the_tables_that_the_models_say(db: None) -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 

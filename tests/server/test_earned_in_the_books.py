@@ -41,11 +41,16 @@ def channel(admins: Admins) -> Team:
     return made
 
 
-def stand(company: str = "US") -> dict[tuple[str, str], Decimal]:
-    """Give credits − debits of every liability and memorandum that is not zero, by kind and payee."""
+def stand(company: str = "US") -> dict[tuple[str, str], int]:
+    """Give credits − debits of every liability and memorandum that is not zero, in whole dollars, by kind and payee."""
     kinds = (Kind.ACCRUED, Kind.PAYABLE, Kind.OVERPAID, Kind.EARNED)
     rows = reading.balances(companies.find(company), kinds=kinds)
-    return {(row.account.kind.value, row.account.key.payee): -row.amount for row in rows if row.amount}
+    return {(row.account.kind.value, row.account.key.payee): _whole(-row.amount) for row in rows if row.amount}
+
+
+def _whole(amount: Decimal) -> int:
+    assert amount == int(amount)
+    return int(amount)
 
 
 def causes(company: str = "US") -> list[tuple[str, str, str, str]]:
@@ -201,7 +206,7 @@ def test_a_foreign_amount_needs_a_rate(admins: Admins, channel: Team) -> None:
         each for each in reading.postings(companies.find("DE")) if (each.purpose, each.of.payee) == ("earn", "A")
     ]
     # 60 USD ÷ 1.25.
-    assert (line.amount, line.functional) == (60, 48)
+    assert (line.amount, line.functional) == (Decimal(60), Decimal(48))
 
 
 def test_without_a_company_nothing_is_finalised() -> None:

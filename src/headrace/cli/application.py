@@ -1,7 +1,8 @@
-"""Running the application: serve, worker, migrate, found, doctor, jobs, audit."""
+"""Running the application: serve, worker, migrate, found, company, doctor, jobs, audit."""
 
 import os
 import uuid
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ from headrace.engine.findings import Refusal
 
 audit_app = typer.Typer(no_args_is_help=True, help="Prove the audit trail, or print its head for a witness.")
 app.add_typer(audit_app, name="audit")
+company_app = typer.Typer(no_args_is_help=True, help="Open a company of the vendor, and its books.")
+app.add_typer(company_app, name="company")
 
 
 def start() -> None:
@@ -78,6 +81,51 @@ def found(
     with acting_as(Actor(None, "command:found")):
         people.found(emails=(first, second), at=timezone.now())
     show.out.print("Both are administrators. They choose a password by “Forgot your password?” on the sign-in page.")
+
+
+@company_app.command(name="open")
+def open_company(
+    code: Annotated[str, typer.Argument(help="Code of the company, as terms and accounts name it.")],
+    name: Annotated[str, typer.Argument(help="Name of the company.")],
+    currency: Annotated[str, typer.Argument(help="Functional currency, like EUR.")],
+    by: Annotated[str, typer.Option(help="E-mail of an administrator.")],
+    month: Annotated[int, typer.Option(help="Month in which the fiscal year starts.")] = 1,
+    day: Annotated[int, typer.Option(help="Day on which it starts.")] = 1,
+) -> None:
+    """Open a company."""
+    _start()
+    from django.utils import timezone
+
+    from headrace.foundation import companies, people
+    from headrace.foundation.acts import Actor, acting_as
+
+    with acting_as(Actor(None, "command:company")):
+        companies.open_company(
+            code=code, name=name, functional_currency=currency, fiscal_month=month, fiscal_day=day,
+            by=people.with_email(by), at=timezone.now(),
+        )  # fmt: skip
+    show.out.print(f"{escape(code)} is open. A controller opens its books: headrace company books {escape(code)} DAY")
+
+
+@company_app.command(name="books")
+def open_books(
+    code: Annotated[str, typer.Argument(help="Code of the company.")],
+    first_on: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A day of the first fiscal month.")],
+    by: Annotated[str, typer.Option(help="E-mail of a controller.")],
+) -> None:
+    """Open the books of a company; what is dated before is booked into the first month."""
+    _start()
+    from django.utils import timezone
+
+    from headrace.foundation import companies, people
+    from headrace.foundation.acts import Actor, acting_as
+    from headrace.ledger import periods
+
+    with acting_as(Actor(None, "command:company")):
+        first = periods.open_books(
+            company=companies.find(code), first_on=first_on.date(), by=people.with_email(by), at=timezone.now()
+        )
+    show.out.print(f"The books of {escape(code)} begin on {first.from_on}.")
 
 
 @app.command()

@@ -78,6 +78,7 @@ COMMANDS = {
         "application", "Run the jobs of the application: what is queued, what is scheduled, and again what failed."
     ),
     "migrate": Listed("application", "Bring the database of the application up to date."),
+    "company": Listed("application", "Open a company of the vendor, and its books."),
     "found": Listed(
         "application", "Make the first two administrators, once; each chooses a password by “Forgot your password?”."
     ),

@@ -51,6 +51,14 @@ def found(*, emails: Sequence[str], at: datetime) -> tuple[Person, ...]:
     return persons
 
 
+def with_email(email: str) -> Person:
+    """Give the person with this address; refused if there is none."""
+    person: Person | None = Person.objects.filter(email=email.strip().lower()).first()
+    if person is None:
+        raise Refusal("person_unknown", f"There is nobody with the address {email}.")
+    return person
+
+
 def invite(*, email: str, name: str, organisation: str, by: Person, at: datetime) -> Membership:
     """Make a person, unless the address is known, and a member of an organisation. They choose a password by mail."""
     day = at.date()
