@@ -93,7 +93,7 @@ def open_company(
     day: Annotated[int, typer.Option(help="Day on which it starts.")] = 1,
 ) -> None:
     """Open a company."""
-    _start()
+    start()
     from django.utils import timezone
 
     from headrace.foundation import companies, people
@@ -114,7 +114,7 @@ def open_books(
     by: Annotated[str, typer.Option(help="E-mail of a controller.")],
 ) -> None:
     """Open the books of a company; what is dated before is booked into the first month."""
-    _start()
+    start()
     from django.utils import timezone
 
     from headrace.foundation import companies, people

@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from headrace.engine.findings import Refusal, has_errors
 from headrace.engine.rules import ColumnType
-from headrace.foundation import access, acts, jobs, people
+from headrace.foundation import access, acts, companies, jobs, people
 from headrace.foundation.kept import keeping
 from headrace.foundation.people import Person
 from headrace.foundation.roles import PARTNER_ROLES, VENDOR, Role
+from headrace.ledger import periods
 from headrace.masterdata import fields, importing
 from headrace.programs import versions
 from headrace.sales import deliveries, own_tables
@@ -31,6 +32,7 @@ PROGRAMS = (
 """Those of the sample's programs that are brought into force."""
 DELIVERED = ("stock", "targets", "forecasts", "deals", "calendar")
 LAYOUTS = ("canonical", "semicolon", "workbook")
+SAMPLE_BEGINS = date(2024, 7, 1)
 SAMPLE_ENDS = datetime(2026, 7, 1, tzinfo=UTC)
 
 type Say = Callable[[str], None]
@@ -85,6 +87,8 @@ def fill(sample: Sample, signing_in: Iterable[SignIn], *, say: Say) -> None:
     say("people and their roles, each asked for by one administrator and approved by the other")
     by = _people(tuple(signing_in))
     loader = by[Role.CHANNEL_OPERATIONS][0]
+    say("a company, and its books")
+    _books(administrator=by[Role.ADMINISTRATOR][0], controller=by[Role.CONTROLLER][0])
     say("partners, products and rates, imported and put in force")
     _master_data(sample, loader)
     say(f"{len(sample.sales_files)} sales files, delivered as the parties would send them, and loaded by the worker")
@@ -121,6 +125,13 @@ def _people(signing_in: tuple[SignIn, ...]) -> dict[Role, list[Person]]:
     return by
 
 
+def _books(*, administrator: Person, controller: Person) -> None:
+    company = companies.open_company(
+        code="SAMPLE", name="Sample Instruments", functional_currency="USD", by=administrator, at=timezone.now()
+    )
+    periods.open_books(company=company, first_on=SAMPLE_BEGINS, by=controller, at=timezone.now())
+
+
 def _master_data(sample: Sample, loader: Person) -> None:
     for kind, name, column_type in (
         ("partner", "continent", ColumnType.TEXT),
@@ -137,7 +148,7 @@ def _master_data(sample: Sample, loader: Person) -> None:
     ):
         path = sample.reference / f"{file}.csv"
         upload = importing.Upload(
-            what=what, source="sample", name=path.name, content=path.read_bytes(), from_on=date(2024, 7, 1), table=table,
+            what=what, source="sample", name=path.name, content=path.read_bytes(), from_on=SAMPLE_BEGINS, table=table,
             all_or_none=True,
         )  # fmt: skip
         run = importing.request_import(upload, by=loader, at=timezone.now())
