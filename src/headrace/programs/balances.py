@@ -3,8 +3,7 @@
 People of the vendor see all; a partner sees what is its own, and what is another's does not exist.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +12,6 @@ from django.utils import timezone
 
 from headrace.engine.findings import Refusal
 from headrace.foundation import access
-from headrace.foundation.kept import kept
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.lake import Lake
@@ -33,7 +31,7 @@ SHOWN_MAX = 500
 
 def bring_up() -> tuple[int, ...]:
     """Bring all balances to the present, and give the batches that this posted. May run at any time, also twice at once."""
-    with _live() as (_, live):
+    with opened() as lake, Live(lake, DatabaseBook()) as live:
         return live.catch_up().posted
 
 
@@ -44,7 +42,7 @@ def prove() -> int:
     in meanwhile, so that the two were never of one moment.
     """
     for _ in range(_TRIES):
-        with _live() as (lake, live):
+        with opened() as lake, Live(lake, DatabaseBook()) as live:
             live.catch_up()
             before = _moment(lake)
             try:
@@ -72,12 +70,6 @@ def provide_missing() -> None:
         faults = books.catch_up(at=timezone.now())
     if faults:
         raise books.told(faults)
-
-
-@contextmanager
-def _live() -> Iterator[tuple[Lake, Live]]:
-    with opened() as lake, kept(("live", lake), lambda: Live(lake, DatabaseBook())) as live:
-        yield lake, live
 
 
 def _moment(lake: Lake) -> tuple[object, ...]:

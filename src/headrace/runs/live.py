@@ -281,25 +281,21 @@ class Live:
     def _programs(self) -> dict[str, list[Terms]]:
         """Give the versions of the active programs."""
         programs: dict[str, list[Terms]] = {}
-        before, self._documents = self._documents, {}
         for document in self._book.programs():
             text = json.dumps(document, sort_keys=True)
-            if text not in before:
+            if text not in self._documents:
                 read = Terms.model_validate(document)
-                before[text] = read, terms_hash(read)
-            terms, hashed = self._documents[text] = before[text]
+                self._documents[text] = read, terms_hash(read)
+            terms, hashed = self._documents[text]
             self._hashes[terms.program, terms.version] = hashed
             programs.setdefault(terms.program, []).append(terms)
         return programs
 
     def _references(self) -> dict[str, pa.Table]:
-        """Give the tables in force; those that are in force no more are let go."""
         found = self._book.references()
-        before = self._snapshots
-        self._snapshots = {
-            content: before[content] if content in before else self._lake.load_snapshot(content)
-            for content in found.values()
-        }
+        for content_hash in found.values():
+            if content_hash not in self._snapshots:
+                self._snapshots[content_hash] = self._lake.load_snapshot(content_hash)
         return {kind: self._snapshots[content_hash] for kind, content_hash in found.items()}
 
     def _tables(self, lines: Lines) -> Tables:

@@ -1,4 +1,4 @@
-"""The installation's one lake, with its register in the database; made when it is first needed, kept open by a worker."""
+"""The installation's one lake, with its register in the database; made when it is first needed."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -7,7 +7,6 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from headrace.foundation.kept import kept
 from headrace.lake import Lake
 from headrace.sales.models import LakeLease
 from headrace.sales.register import DatabaseRegister
@@ -22,8 +21,5 @@ def opened() -> Iterator[Lake]:
             LakeLease.objects.select_for_update().get()
             if not (folder / "lake.json").is_file():
                 Lake.create(folder, register=DatabaseRegister()).close()
-    marker = (folder / "lake.json").stat()
-    # A folder that was put in the place of another is another lake.
-    name = ("lake", folder, marker.st_ino, marker.st_mtime_ns)
-    with kept(name, lambda: closing(Lake(folder, register=DatabaseRegister()))) as lake:
+    with closing(Lake(folder, register=DatabaseRegister())) as lake:
         yield lake

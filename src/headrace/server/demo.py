@@ -14,7 +14,6 @@ from django.utils import timezone
 from headrace.engine.findings import Refusal, has_errors
 from headrace.engine.rules import ColumnType
 from headrace.foundation import access, acts, companies, jobs, people
-from headrace.foundation.kept import keeping
 from headrace.foundation.people import Person
 from headrace.foundation.roles import PARTNER_ROLES, VENDOR, Role
 from headrace.ledger import periods
@@ -189,9 +188,8 @@ def _bring_into_force(text: str, author: Person, approver: Person) -> None:
 def _work() -> None:
     """Run the worker until nothing is due."""
     worker = jobs.Worker(f"demo:{os.getpid()}")
-    with keeping():
-        while worker.step():
-            pass
+    while worker.step():
+        pass
     failed = jobs.failed()
     if failed:
         raise Refusal("demo_failed", f"The job {failed[0].name} failed: {failed[0].fault}")

@@ -1,6 +1,5 @@
 """The processes of the application: the web process, and the worker that runs jobs."""
 
-import gc
 import os
 import signal
 import socket
@@ -11,7 +10,6 @@ from gunicorn.app.base import BaseApplication
 
 from headrace.engine.findings import Refusal
 from headrace.foundation.jobs import Worker
-from headrace.foundation.kept import keeping
 from headrace.server import doctor
 from headrace.server.wsgi import application
 
@@ -55,14 +53,11 @@ def work(*, until_idle: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     worker = Worker(f"{socket.gethostname()[:40]}:{os.getpid()}")
-    gc.collect()
-    gc.freeze()  # what was loaded at the start stays; no later collection looks through it again
-    with keeping():
-        while not stop.is_set():
-            if not worker.step():
-                if until_idle:
-                    return
-                stop.wait(POLL_SECONDS)
+    while not stop.is_set():
+        if not worker.step():
+            if until_idle:
+                return
+            stop.wait(POLL_SECONDS)
 
 
 def _up_to_date() -> None:
