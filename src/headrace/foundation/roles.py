@@ -109,8 +109,8 @@ SECOND_FACTOR_AT_FIRST = frozenset(
 def carried(roles: Iterable[Role]) -> frozenset[Permission]:
     """Give the permissions that the roles carry together.
 
-    >>> sorted(carried([Role.AUDITOR]))
-    [<Permission.READ_ALL: 'read_all'>, <Permission.READ_AUDIT: 'read_audit'>]
+    >>> sorted(carried([Role.SALES_REP, Role.PARTNER_USER]))
+    [<Permission.READ_OWN: 'read_own'>]
     """
     return frozenset().union(*(CARRIES[role] for role in roles))
 
