@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import pyarrow as pa
 import typer
@@ -70,12 +70,7 @@ def take_in(  # noqa: PLR0917 (one argument an option)
     The same file a second time adds nothing. Exit 1 where a row was rejected or held.
     """
     if profile in REFERENCE_KINDS:
-        findings = _load_reference(profile, files, lake, dry_run=dry_run)
-        if json:
-            show.as_json({"table": profile, "findings": [finding.as_dict() for finding in findings]})
-        else:
-            show.findings(findings)
-        raise typer.Exit(1 if has_errors(findings) else 0)
+        _take_reference(profile, files, lake, dry_run=dry_run, json=json)
     read_by = load_profile(profile if profile in builtin_profiles() else Path(profile))
     totals = ControlTotals(rows=rows, quantity=_number("quantity", quantity), amount=_number("amount", amount))
     with closing(_lake(lake)) as facts:
@@ -97,6 +92,15 @@ def take_in(  # noqa: PLR0917 (one argument an option)
     else:
         _show_report(report)
     raise typer.Exit(1 if report.has_errors else 0)
+
+
+def _take_reference(kind: str, files: list[Path], lake: Path, *, dry_run: bool, json: bool) -> NoReturn:
+    findings = _load_reference(kind, files, lake, dry_run=dry_run)
+    if json:
+        show.as_json({"table": kind, "findings": [finding.as_dict() for finding in findings]})
+    else:
+        show.findings(findings)
+    raise typer.Exit(1 if has_errors(findings) else 0)
 
 
 def _lake(folder: Path) -> Lake:
