@@ -14,7 +14,7 @@ from headrace.engine.findings import Refusal
 from headrace.foundation import companies
 from headrace.ledger import periods, proof, reading
 from headrace.ledger.kinds import Kind
-from headrace.programs import balances, books, finalising
+from headrace.programs import balances, entering, finalising
 from headrace.programs.live_totals import DatabaseTotals, alone
 from headrace.programs.models import Finalisation, FinalRun
 from headrace.programs.placing import Claim
@@ -132,7 +132,7 @@ def test_the_final_run_again_posts_nothing(channel: Team) -> None:
     before = causes()
     # The same cause has the same content.
     with alone():
-        books.finalised(FinalRun.objects.get(), at=timezone.now())
+        entering.finalised(FinalRun.objects.get(), at=timezone.now())
     assert causes() == before
 
 
@@ -212,7 +212,7 @@ def test_a_foreign_amount_needs_a_rate(admins: Admins, channel: Team) -> None:
 def test_without_a_company_nothing_is_finalised() -> None:
     claim = Claim("volume", "partner", "A", date(2026, 1, 1), date(2026, 4, 1), "USD")
     with pytest.raises(Refusal, match="There is no company"):
-        books.refuse_unplaced([(claim, Decimal(60))], date(2026, 5, 1))
+        entering.refuse_unplaced([(claim, Decimal(60))], date(2026, 5, 1))
 
 
 def test_statement_and_posting_open_to_each_other(channel: Team) -> None:

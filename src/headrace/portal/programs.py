@@ -21,7 +21,7 @@ from headrace.ledger import causes
 from headrace.ledger.desk import Key
 from headrace.portal.edge import person
 from headrace.programs import balances as live
-from headrace.programs import books, finalising, versions
+from headrace.programs import entering, finalising, versions
 from headrace.workflow import requests
 
 
@@ -192,7 +192,7 @@ def statement(request: HttpRequest, run: str) -> HttpResponse:
     payee = request.GET.get("payee", "")
     viewer, now = person(request), timezone.now()
     rows = finalising.statement(run, payee, viewer, at=now)
-    entries = books.entries_of(run, payee, viewer, at=now)
+    entries = entering.entries_of(run, payee, viewer, at=now)
     return render(request, "portal/statement.html", {"rows": rows, "run": run, "payee": payee, "entries": entries})
 
 
@@ -216,6 +216,6 @@ def _changed_by(what: str, cause: str, of: Key) -> causes.Opened:
     return causes.Opened(f"{what} {cause}".strip(), f"{reverse('balance')}?{asked}")
 
 
-causes.show_as(books.FINALISATION, _statement_of)
+causes.show_as(entering.FINALISATION, _statement_of)
 causes.show_as("batch", partial(_changed_by, "Batch"))
 causes.show_as("load", partial(_changed_by, "Balances worked out anew as of batch"))

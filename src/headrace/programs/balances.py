@@ -16,7 +16,7 @@ from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.lake import Lake
 from headrace.live import Posting, Standing
-from headrace.programs import books
+from headrace.programs import entering
 from headrace.programs.book import DatabaseBook
 from headrace.programs.live_totals import DatabaseTotals, alone
 from headrace.runs.live import Live
@@ -67,9 +67,9 @@ def prove() -> int:
 def provide_missing() -> None:
     """Provide in the books what was left out. Refused as `no_place`, after that, where amounts still have none."""
     with alone():
-        faults = books.catch_up(at=timezone.now())
+        faults = entering.catch_up(at=timezone.now())
     if faults:
-        raise books.told(faults)
+        raise entering.told(faults)
 
 
 def _moment(lake: Lake) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from headrace.engine.findings import Refusal
 from headrace.engine.terms import Terms, terms_hash
 from headrace.lake import Lake
-from headrace.programs import books
+from headrace.programs import entering
 from headrace.programs.live_totals import DatabaseTotals, alone
 from headrace.programs.models import FinalPosting, FinalRun, Version
 from headrace.programs.versions import IN_FORCE
@@ -87,7 +87,7 @@ class DatabaseBook:
                 FinalPosting.objects.bulk_create([_posting(run, each) for each in some])
             found.state = "final"
             found.save()
-            books.finalised(found, at=timezone.now())
+            entering.finalised(found, at=timezone.now())
 
     def runs(self, program: str | None = None) -> list[RunRow]:
         """Give the runs in the order in which they were begun."""

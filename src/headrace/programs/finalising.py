@@ -25,7 +25,7 @@ from headrace.foundation import access, acts
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.lake import Lake
-from headrace.programs import books, versions
+from headrace.programs import entering, versions
 from headrace.programs.balances import PARTNER, own_payees
 from headrace.programs.book import DatabaseBook
 from headrace.programs.models import Finalisation, FinalPosting, FinalRun, LiveStatement, Program
@@ -192,7 +192,7 @@ def _refuse_unplaced(worked: Worked, day: date) -> None:
     for each in worked.postings:
         claim = Claim(each.program, each.payee_kind, each.payee_id, each.from_, each.until, each.currency)
         sums[claim] = sums.get(claim, Decimal(0)) + each.amount
-    books.refuse_unplaced(sums.items(), day)
+    entering.refuse_unplaced(sums.items(), day)
 
 
 def _figures(worked: Worked, period_from: date | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from headrace.engine.findings import Refusal
 from headrace.engine.totals import ScopeKey, Sums, Totals
 from headrace.live.totals import Among, Followed, Posting, Standing, StatementKey
-from headrace.programs import books
+from headrace.programs import entering
 from headrace.programs.models import LiveAwaited, LiveFollowed, LiveHead, LivePosting, LiveStatement, LiveTotal
 from headrace.programs.placing import Claim
 from headrace.sales import register
@@ -211,7 +211,7 @@ class DatabaseWork:
 
     def provide(self, at: datetime) -> None:
         """Bring the provisions in the books to what this changed."""
-        books.provide(self._cause, self._changed, at=at)
+        entering.provide(self._cause, self._changed, at=at)
 
     def _post(
         self,

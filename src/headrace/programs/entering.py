@@ -1,4 +1,4 @@
-"""What programs earn reaches the books: provided with every batch, trued when a period is finalised (decision 0106).
+"""Enters into the books what programs earn: provided with every batch, trued when a period is finalised (decision 0106).
 
 Both run in the transaction that changes what is earned. The ledger is given whole entitlements and posts the difference.
 """
