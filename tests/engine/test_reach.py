@@ -65,3 +65,9 @@ def test_programs_with_and_without_separate_periods_are_not_worked_together() ->
         (("volume",), True),
         (("carried",), False),
     ]
+
+
+def test_a_yearly_program_does_not_take_a_monthly_one_back_with_it() -> None:
+    monthly, yearly = (program(program=every, **FIXED, measure={"every": every}) for every in ("month", "year"))
+    begins = {each.programs: each.begins(date(2026, 8, 19), None) for each in reaches([monthly, yearly])}
+    assert begins == {("month",): date(2026, 8, 1), ("year",): date(2026, 1, 1)}

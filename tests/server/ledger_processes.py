@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -193,25 +194,53 @@ def killed(first: int, last: int) -> None:
     """Kill a writer at a seeded moment, once for each seed, look at what it left, and let another finish; print the faults."""
     faults: list[str] = []
     deaths = 0
+    statements, seconds = _undisturbed(f"U{first}")
     for seed in range(first, last):
         code = f"K{seed}"
         _in_child(partial(company, code))
-        died = _in_child(partial(_dying, seed, code))
+        died = _in_child(partial(_dying, seed, code, statements, seconds))
         deaths += died != 0
         wrong = [one for one in (_left_whole, _finished) if _in_child(partial(one, code))]
         faults += [f"seed {seed}: {check.__name__}" for check in wrong]
     print(json.dumps({"deaths": deaths, "faults": faults}))
 
 
-def _dying(seed: int, code: str) -> None:
+def _undisturbed(code: str) -> tuple[int, float]:
+    """Give how many statements and seconds a writer needs that nobody kills."""
+    _in_child(partial(company, code))
+    reading_end, writing_end = os.pipe()
+
+    def measure() -> None:
+        one = company(code)
+        statements = 0
+
+        def count(execute: Any, *arguments: Any) -> Any:
+            nonlocal statements
+            statements += 1
+            return execute(*arguments)
+
+        begun = time.perf_counter()
+        with connection.execute_wrapper(count):
+            _batches(one)
+        os.write(writing_end, json.dumps([statements, time.perf_counter() - begun]).encode())
+
+    assert _in_child(measure) == 0
+    os.close(writing_end)
+    with os.fdopen(reading_end) as pipe:
+        statements, seconds = json.load(pipe)
+    return statements, seconds
+
+
+def _dying(seed: int, code: str, statements: int, seconds: float) -> None:
     """Die before or after a statement of the database, or at a moment in between."""
     chance = random.Random(seed)
     one = company(code)
     if seed % 2:
-        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.001, 0.35))  # its signal ends the process at once
+        # Its signal ends the process at once.
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(seconds / 100, seconds))
         _batches(one)
         return
-    left = chance.randrange(1, 110)
+    left = chance.randint(1, statements)
     after = chance.random() < 0.5
 
     def count(execute: Any, *arguments: Any) -> Any:

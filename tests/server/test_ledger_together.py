@@ -246,8 +246,8 @@ def kill(installation: installed.Installation, first: int, last: int) -> dict[st
 
 def test_a_killed_writer_leaves_all_or_nothing_and_another_finishes(installation: installed.Installation) -> None:
     installation.python("from tests.server import ledger_processes as it; it.found()")
-    # So that a test that never kills cannot pass.
-    assert kill(installation, 0, 25)["deaths"] >= 15
+    # So that a test that never kills cannot pass: every even seed counts statements, and dies at one that comes.
+    assert kill(installation, 0, 25)["deaths"] >= 13
 
 
 @pytest.mark.soak

@@ -74,7 +74,9 @@ def reaches(programs: Iterable[Terms]) -> tuple[Reach, ...]:
             made = Reach(terms=together, way="totals")
         else:
             made = _by_parties(together) or Reach(terms=together, way="whole")
-        key = (made.way, made.word, made.columns, made.groups, made.apart)
+        # Where a period begins, lines begin to count: one yearly program must not take the monthly ones back with it.
+        periods = frozenset((each.measure.every, each.measure.anchor) for each in together) if made.apart else None
+        key = (made.way, made.word, made.columns, made.groups, made.apart, periods)
         found[key] = replace(made, terms=found[key].terms + together) if key in found else made
     return tuple(found.values())
 
