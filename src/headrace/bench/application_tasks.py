@@ -70,15 +70,16 @@ def read_pages(
     made_up = Size(**size)
     with tempfile.TemporaryDirectory(dir=folder) as home, application.installation(home, url):
         everybody = application.found_people()
-        application.fill(everybody, Path(channel), programs.twenty(made_up)[:8])
-        _finalise_first_period(everybody)
+        terms = programs.twenty(made_up)
+        application.fill(everybody, Path(channel), terms)
+        _finalise_first_period(everybody, terms[0].program)
         people = [
             everybody.partners[number // 2 % len(everybody.partners)] if number % 2 else everybody.loader
             for number in range(users)
         ]
         cookies = [_signed_in(person) for person in people]
         port = 18_000 + os.getpid() % 10_000
-        addresses = ("/balances/", "/statements/", "/balances/?program=bench-area-0")
+        addresses = ("/balances/", "/statements/", f"/balances/?program={terms[0].program}")
         with _process("serve", "--address", f"127.0.0.1:{port}", "--workers", "2"):
             _answering(port)
 
@@ -136,12 +137,12 @@ def _one_month(size: Size, home: Path) -> Path:
     return channel
 
 
-def _finalise_first_period(everybody: application.People) -> None:
+def _finalise_first_period(everybody: application.People, program: str) -> None:
     from headrace.programs import finalising
     from headrace.workflow import requests
 
-    *_, first = finalising.periods("bench-area-0", everybody.analyst, at=NOW)
-    finalising.ask(program="bench-area-0", period_from=first.from_, by=everybody.analyst, at=NOW)
+    *_, first = finalising.periods(program, everybody.analyst, at=NOW)
+    finalising.ask(program=program, period_from=first.from_, by=everybody.analyst, at=NOW)
     application.work()
     (asked,) = [each for each in requests.listed(everybody.controller, at=NOW) if each.state == "open"]
     requests.approve(request=asked.request, by=everybody.controller, at=NOW)
