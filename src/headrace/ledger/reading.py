@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import batched
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, QuerySet, Sum
 
 from headrace.engine.findings import Refusal
 from headrace.foundation.companies import Company
@@ -137,6 +137,14 @@ def trial_balance(
         )
         for (kind, currency), one in sorted(totals.items(), key=lambda item: (order[item[0][0]], item[0][1]))
     )  # fmt: skip
+
+
+def last_entry_at(company: Company, *, until: date) -> datetime | None:
+    """Give when the last entry was written that is booked before a day, null where there is none."""
+    last: datetime | None = Posting.objects.filter(entry__company=company, booked_on__lt=until).aggregate(
+        last=Max("entry__at")
+    )["last"]
+    return last
 
 
 AGES = ((0, "not over"), (30, "1–30 days"), (90, "31–90 days"), (180, "91–180 days"), (365, "181–365 days"))

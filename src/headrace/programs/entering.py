@@ -75,11 +75,37 @@ def catch_up(*, at: datetime) -> tuple[str, ...]:
     """
     if not companies.listed():
         return ()
-    live, held = _live(None, None), _charged()
-    owed = {each: one for each, one in live.items() if held.get(each.key(), Decimal(0)) != one.amount}
-    places = placed(owed, at.date())
+    places = _missing(at)
     _post(flows.provide, Cause("catch_up", at.isoformat()), places, at)
     return places.faults
+
+
+class Missing(NamedTuple):
+    """What live balances say and the books do not: of each company, and what has no place in the books, in words."""
+
+    items: tuple[tuple[str, Item], ...]
+    faults: tuple[str, ...]
+
+
+def missing(*, at: datetime) -> Missing:
+    """List what the books miss of live balances; nothing where no books are kept."""
+    if not companies.listed():
+        return Missing((), ())
+    places = _missing(at)
+    return Missing(tuple((code, each) for (code, _), some in places.items.items() for each in some), places.faults)
+
+
+def _missing(at: datetime) -> Placed:
+    live, held = _live(None, None), _charged()
+    nothing = _Held(Decimal(0), Decimal(0))
+    owed = {
+        each: one
+        for each, one in live.items()
+        for kept in (held.get(each.key(), nothing),)
+        # An estimate takes back no more than what is still accrued, so nothing is missing below that.
+        if kept.charged != max(one.amount, kept.charged - kept.accrued)
+    }
+    return placed(owed, at.date())
 
 
 class Entries(NamedTuple):
@@ -166,10 +192,21 @@ def _add(sums: dict[Claim, Owed], claim: Claim, amount: Decimal, version: int) -
     sums[claim] = Owed(before.amount + amount, max(before.version, version))
 
 
-def _charged() -> dict[Key, Decimal]:
-    """Give the entitlements that the books account for."""
-    sums: dict[Key, Decimal] = {}
+class _Held(NamedTuple):
+    """The entitlement that the books account for, and what of it is accrued and not approved yet."""
+
+    charged: Decimal
+    accrued: Decimal
+
+
+def _charged() -> dict[Key, _Held]:
+    sums: dict[Key, _Held] = {}
     for company in companies.listed():
-        for one in reading.balances(company, kinds=(Kind.CONTRA_REVENUE, Kind.OPENING)):
-            sums[one.account.key] = sums.get(one.account.key, Decimal(0)) + one.amount
+        for one in reading.balances(company, kinds=(Kind.CONTRA_REVENUE, Kind.OPENING, Kind.ACCRUED)):
+            charged, accrued = sums.get(one.account.key, (Decimal(0), Decimal(0)))
+            if one.account.kind is Kind.ACCRUED:
+                accrued -= one.amount
+            else:
+                charged += one.amount
+            sums[one.account.key] = _Held(charged, accrued)
     return sums

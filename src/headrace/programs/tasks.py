@@ -19,12 +19,6 @@ def bring_up_balances() -> list[int]:
 
 
 @task
-def prove_balances() -> int:
-    """Prove live balances against a calculation in full; a difference is a failed job that names it."""
-    return balances.prove()
-
-
-@task
 def provide_missing() -> None:
     """Provide in the books what was left out; what still has no place is a failed job that names it."""
     balances.provide_missing()
@@ -44,5 +38,4 @@ def carry_out_finalisation(finalisation: str) -> str:
 
 events.listen(deliveries.LOADED, bring_up_balances)
 scheduled(bring_up_balances, every=timedelta(minutes=5))
-scheduled(prove_balances, every=timedelta(days=1))
 scheduled(provide_missing, every=timedelta(days=1))

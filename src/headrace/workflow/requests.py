@@ -167,6 +167,30 @@ def one(request: uuid.UUID, viewer: Person, *, at: datetime) -> Asked:
     return _asked(row, viewer, access.permitted(viewer, VENDOR, at.date()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A request that waits for a decision, for services that ask which there are."""
+
+    request: uuid.UUID
+    kind: str
+    label: str
+    subject: str
+    facts: Mapping[str, Any]
+    made_at: datetime
+
+
+def open_of(kinds: Iterable[str]) -> tuple[Open, ...]:
+    """List the open requests of some kinds, the oldest first."""
+    rows = Request.objects.filter(kind__in=tuple(kinds), state=Request.State.OPEN).order_by("made_at")
+    return tuple(
+        Open(
+            request=row.pk, kind=row.kind, label=policies()[row.kind].label, subject=row.subject, facts=row.facts,
+            made_at=row.made_at,
+        )
+        for row in rows
+    )  # fmt: skip
+
+
 def approved_facts(kind: str, subject: str) -> Mapping[str, Any] | None:
     """Give the facts of the last approved request about the subject, null where there is none."""
     row = (
