@@ -144,7 +144,7 @@ def test_an_explanation_holds_for_what_was_seen_and_its_author_does_not_grant_th
     lock(channel, 3)
     (said,) = checklist.overrides(month(3), until=timezone.now())
     assert (said.check, said.items, said.reason, said.by) == (
-        "not_finalised", 1, "B settles by hand.", "analyst@example.com",
+        "not_finalised", 1, "B settles by hand.", f"person:{channel.analyst.pk}",
     )  # fmt: skip
 
 

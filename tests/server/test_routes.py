@@ -105,6 +105,8 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "close": ("get", READERS, 404, 403),
     "explain_check": ("post", CLOSERS, 404, 403),
     "prove": ("post", CLOSERS, 302, 403),
+    "ask_for_pack": ("post", CLOSERS, 404, 403),
+    "download_pack": ("get", READERS, 404, 403),
 }
 # Sign-in belongs to whoever it is about, in whatever role: (status to anybody, status to a person).
 SIGN_IN_PAGES: dict[str, tuple[int, int]] = {
@@ -164,7 +166,8 @@ ARGUMENTS: dict[str, dict[str, object]] = {
         name: {"period": uuid.UUID(int=1)}
         for name in ("close_period", "ask_period", "decide_period", "hand_over_journal")
     },
-    **{name: {"period": uuid.UUID(int=1)} for name in ("close", "explain_check")},
+    **{name: {"period": uuid.UUID(int=1)} for name in ("close", "explain_check", "ask_for_pack")},
+    "download_pack": {"which": uuid.UUID(int=1)},
     "account_confirm_email": {"key": "x"},
     "account_reset_password_from_key": {"uidb36": "x", "key": "y"},
     "mfa_remove_webauthn": {"pk": 1},

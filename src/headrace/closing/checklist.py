@@ -113,7 +113,11 @@ def overrides(period: uuid.UUID, *, until: datetime) -> tuple[Override, ...]:
     """List what was explained for a period until an instant."""
     return tuple(
         Override(
-            check=row.check_code, items=row.items, reason=row.reason, by=row.explained_by.email, at=row.explained_at
+            check=row.check_code,
+            items=row.items,
+            reason=row.reason,
+            by=f"person:{row.explained_by_id}",
+            at=row.explained_at,
         )
         for row in _explanations(period)
         if row.explained_at <= until

@@ -72,3 +72,26 @@ class Explanation(Recorded):
             models.UniqueConstraint("period", "check_code", "digest", name="closing_one_explanation_of_the_same"),
             models.CheckConstraint(condition=~Q(reason=""), name="closing_explained_with_a_reason"),
         )
+
+
+class AuditPack(Recorded):
+    """The pack of one close of a period. sha256: of the archive, empty until it is made; differences: how many steps differ."""
+
+    period = models.UUIDField()
+    locked_at = models.DateTimeField()
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    sha256 = models.CharField(max_length=64, blank=True)
+    size = models.BigIntegerField(null=True)
+    differences = models.IntegerField(null=True)
+    made_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("period", "locked_at", name="closing_one_pack_a_close"),
+            models.CheckConstraint(
+                condition=Q(sha256="", size__isnull=True, differences__isnull=True, made_at__isnull=True)
+                | (~Q(sha256="") & Q(size__isnull=False, differences__isnull=False, made_at__isnull=False)),
+                name="closing_pack_made_whole",
+            ),
+        )

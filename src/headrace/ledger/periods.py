@@ -203,7 +203,7 @@ def left(*, period: uuid.UUID, what: str, at: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One period as it is shown. left: what of it left."""
+    """One period as it is shown. left: what of it left. locked_at: while it is locked."""
 
     id: uuid.UUID
     from_on: date
@@ -212,6 +212,7 @@ class Standing:
     asked: str
     asked_by: str | None
     left: tuple[str, ...]
+    locked_at: datetime | None = None
 
 
 def standings(company: Company) -> tuple[Standing, ...]:
@@ -226,6 +227,7 @@ def standings(company: Company) -> tuple[Standing, ...]:
             row.asked,
             str(row.asked_by) if row.asked and row.asked_by else None,
             tuple(sorted(gone.what for gone in row.departures.all())),
+            row.locked_at,
         )
         for row in rows.order_by("-from_on")
     )

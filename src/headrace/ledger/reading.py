@@ -296,6 +296,13 @@ def _line(row: Posting, company: Company) -> Line:
     )  # fmt: skip
 
 
+def booked(company: Company, period: uuid.UUID) -> Iterator[Line]:
+    """Give every posting of an accounting period, in the order in which they were written."""
+    rows = Posting.objects.filter(entry__company=company, period=period).select_related("entry", "debit", "credit")
+    for row in rows.order_by("pk").iterator(chunk_size=5_000):
+        yield _line(row, company)
+
+
 def opened(company: Company, posting: int) -> tuple[Line, Opened]:
     """Open a posting to what caused it. Refused if there is no such posting in the company."""
     row = Posting.objects.select_related("entry", "debit", "credit").filter(entry__company=company, pk=posting).first()

@@ -4,13 +4,13 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from headrace.closing import checklist, proofs
+from headrace.closing import checklist, pack, proofs
 from headrace.closing.checks import Item
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
@@ -28,7 +28,9 @@ def close(request: HttpRequest, period: uuid.UUID) -> HttpResponse:
         for row in found.rows
     ]
     may_close = Permission.CLOSE_PERIOD in access.permitted(person(request), VENDOR, now.date())
-    return render(request, "portal/closing/close.html", {"it": found, "rows": rows, "may_close": may_close})
+    packs = pack.of_period(period, person(request), at=now)
+    context = {"it": found, "rows": rows, "packs": packs, "may_close": may_close}
+    return render(request, "portal/closing/close.html", context)
 
 
 SHOWN_MAX = 50
@@ -65,3 +67,20 @@ def prove(request: HttpRequest) -> HttpResponse:
     proofs.ask_for_proofs(by=person(request), at=timezone.now())
     messages.success(request, "Asked for. The worker proves balances, books and audit trail; load the checklist again.")
     return redirect("ledger_periods")
+
+
+@login_required
+@require_POST
+def ask_for_pack(request: HttpRequest, period: uuid.UUID) -> HttpResponse:
+    """Ask for the audit pack of a locked period."""
+    pack.ask(period=period, by=person(request), at=timezone.now())
+    messages.success(request, "Asked for. The worker makes it; load this page again.")
+    return redirect("close", period=period)
+
+
+@login_required
+@require_GET
+def download_pack(request: HttpRequest, which: uuid.UUID) -> FileResponse:
+    """Hand out an audit pack."""
+    name, path = pack.opened(which, person(request), at=timezone.now())
+    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="application/zip")
