@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -195,9 +195,9 @@ def books(close: Close, known_at: datetime) -> Section:
 type _Standing = dict[tuple[Kind, str], Decimal]
 
 
-def _standing(close: Close, day: object) -> _Standing:
+def _standing(close: Close, day: date) -> _Standing:
     sums: _Standing = {}
-    for row in reading.balances(close.company, as_of=day):  # type: ignore[arg-type]
+    for row in reading.balances(close.company, as_of=day):
         key = (row.account.kind, row.account.key.currency)
         sums[key] = sums.get(key, Decimal(0)) - row.amount
     return sums

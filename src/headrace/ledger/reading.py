@@ -21,7 +21,7 @@ from headrace.ledger.flows import key_of
 from headrace.ledger.kinds import COLUMN_OF, LIABILITIES, REVALUED, Column, Kind, Purpose
 from headrace.ledger.models import Account, Balance, Posting
 
-_ROLLED = frozenset((*LIABILITIES, *(REVALUED[kind] for kind in LIABILITIES)))
+_ROLLED = frozenset((*LIABILITIES, *(REVALUED[kind] for kind in LIABILITIES if kind in REVALUED)))
 
 
 @dataclass(frozen=True, slots=True)

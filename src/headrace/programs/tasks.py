@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from headrace.foundation import events
 from headrace.foundation.jobs import scheduled
-from headrace.programs import balances, finalising
+from headrace.programs import accruing, balances, entering, finalising
 from headrace.sales import deliveries
 
 
@@ -25,6 +25,12 @@ def provide_missing() -> None:
 
 
 @task
+def provide_accruals() -> int:
+    """Bring provisions to what terms accrue, where that is not what is achieved; gives for how many claims that was asked."""
+    return accruing.provide(at=timezone.now())
+
+
+@task
 def work_out_finalisation(finalisation: str) -> None:
     """Work out what a finalisation would post."""
     finalising.work_out(finalisation=uuid.UUID(finalisation), at=timezone.now())
@@ -37,5 +43,7 @@ def carry_out_finalisation(finalisation: str) -> str:
 
 
 events.listen(deliveries.LOADED, bring_up_balances)
+events.listen(entering.ACCRUALS_DUE, provide_accruals)
 scheduled(bring_up_balances, every=timedelta(minutes=5))
 scheduled(provide_missing, every=timedelta(days=1))
+scheduled(provide_accruals, every=timedelta(days=1))
