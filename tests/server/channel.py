@@ -45,6 +45,7 @@ class Team:
     approver: Person
     analyst: Person
     controller: Person
+    auditor: Person
     partner_a: Person
     partner_b: Person
 
@@ -66,6 +67,7 @@ def team(admins: Admins, at: datetime | None = None) -> Team:
         approver=make("approver", Role.PROGRAM_MANAGER),
         analyst=make("analyst", Role.FINANCE_ANALYST),
         controller=make("controller", Role.CONTROLLER),
+        auditor=make("auditor", Role.AUDITOR),
         partner_a=make("ann", Role.PARTNER_USER, "A"),
         partner_b=make("bob", Role.PARTNER_USER, "B"),
     )

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from headrace.engine.findings import Refusal
+from headrace.closing import alarms, proofs
 from headrace.foundation import companies
 from headrace.ledger import funds, periods, proof
 from headrace.ledger.kinds import Kind
 from headrace.ledger.models import Account, Balance, Posting
-from headrace.ledger.tasks import prove_ledger
 from tests.server.books import Books, key, open_books, step
 from tests.server.conftest import NOW, Admins
 
@@ -223,9 +222,13 @@ def test_an_account_that_changes_hands_is_found(filled: Books) -> None:
     assert findings() == {"ledger_entry"}
 
 
-def test_the_proof_is_a_scheduled_job(filled: Books) -> None:
-    # Six accounts were held to finalise, two to provide, two to grant.
-    assert prove_ledger.func() == "10 balances, 3 entries, 4 postings"
+def test_the_proof_raises_an_alarm_that_names_the_balance(filled: Books) -> None:
+    # Six accounts were held to finalise, two to provide, two to grant; and three entries.
+    assert proofs.prove("books", at=NOW) == 0
+    last = proofs.last("books")
+    assert last is not None
+    assert last.checked == 13
     Balance.objects.filter(account_id=account(Kind.ACCRUED)).update(credits=99_999)
-    with pytest.raises(Refusal, match="“Accrued” of partner P1, vol, 2026-01-01/2026-04-01, EUR says"):
-        prove_ledger.func()
+    assert proofs.prove("books", at=NOW) == 1
+    (alarm,) = alarms.sounding()
+    assert "“Accrued” of partner P1, vol, 2026-01-01/2026-04-01, EUR says" in alarm.faults[0]

@@ -102,6 +102,11 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "ask_period": ("post", CLOSERS, 404, 403),
     "decide_period": ("post", CLOSERS, 404, 403),
     "hand_over_journal": ("post", CLOSERS, 404, 403),
+    "close": ("get", READERS, 404, 403),
+    "explain_check": ("post", CLOSERS, 404, 403),
+    "prove": ("post", CLOSERS, 302, 403),
+    "ask_for_pack": ("post", CLOSERS, 404, 403),
+    "download_pack": ("get", READERS, 404, 403),
 }
 # Sign-in belongs to whoever it is about, in whatever role: (status to anybody, status to a person).
 SIGN_IN_PAGES: dict[str, tuple[int, int]] = {
@@ -161,6 +166,8 @@ ARGUMENTS: dict[str, dict[str, object]] = {
         name: {"period": uuid.UUID(int=1)}
         for name in ("close_period", "ask_period", "decide_period", "hand_over_journal")
     },
+    **{name: {"period": uuid.UUID(int=1)} for name in ("close", "explain_check", "ask_for_pack")},
+    "download_pack": {"which": uuid.UUID(int=1)},
     "account_confirm_email": {"key": "x"},
     "account_reset_password_from_key": {"uidb36": "x", "key": "y"},
     "mfa_remove_webauthn": {"pk": 1},
@@ -206,7 +213,7 @@ def test_asvs_8_3_1_everybody_sees_what_is_expected_and_no_more(who: str, admins
     seen, expected = {}, {}
     for name, (method, allowed, status, otherwise) in OURS.items():
         address = reverse(name, kwargs=ARGUMENTS.get(name))
-        data = {"reason": "not needed"} if name.startswith(("refuse_", "reject_")) else {}
+        data = {"reason": "not needed"} if name.startswith(("refuse_", "reject_", "explain_")) else {}
         seen[name] = getattr(client, method)(address, data, secure=True).status_code
         expected[name] = SIGN_IN if who == ANYBODY else status if who in allowed else otherwise
     for name, (to_anybody, to_a_person) in SIGN_IN_PAGES.items():

@@ -12,7 +12,7 @@ from itertools import groupby
 from django.db.models import QuerySet
 
 from headrace.engine.findings import Finding, Refusal
-from headrace.foundation.acts import START, link_digest, value_digest
+from headrace.foundation.acts import START, canonical, link_digest, value_digest
 from headrace.foundation.models import AuditEntry, AuditHead, AuditLink
 
 
@@ -133,6 +133,22 @@ def noted(record: str, field: str) -> Iterator[tuple[str, object]]:
     rows = AuditEntry.objects.filter(record=record, field=field, after__isnull=False).order_by("link_id", "position")
     for record_id, after in rows.values_list("record_id", "after").iterator(chunk_size=5000):
         yield record_id, json.loads(after or "null")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link: where the chain stood with it, who acted, when."""
+
+    head: Head
+    actor: str
+    at: datetime
+
+
+def last_link(record: str, record_id: str, field: str, after: object) -> Link | None:
+    """Give the last link in which a field of a record became a value."""
+    rows = AuditEntry.objects.filter(record=record, record_id=record_id, field=field, after=canonical(after))
+    row = rows.select_related("link").order_by("-link_id").first()
+    return None if row is None else Link(Head(row.link.seq, row.link.digest), row.link.actor, row.link.at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """The Django app."""
 
-from importlib import import_module
-
 from django.apps import AppConfig
 
 
@@ -11,7 +9,3 @@ class Ledger(AppConfig):
     name = "headrace.ledger"
     label = "ledger"
     default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        """Register the scheduled proof."""
-        import_module("headrace.ledger.tasks")

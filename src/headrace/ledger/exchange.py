@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from headrace.engine.findings import Refusal
@@ -13,7 +13,7 @@ from headrace.ledger.amounts import converted
 from headrace.ledger.desk import AccountKey, Desk
 from headrace.ledger.journal import Cause, Event, Posted, post
 from headrace.ledger.kinds import REVALUED, Kind, Purpose
-from headrace.ledger.models import Posting
+from headrace.ledger.models import Entry, Posting
 
 
 def revalue(*, company: Company, period: uuid.UUID, rates: Mapping[str, Decimal], at: datetime, run: int = 1) -> Posted:
@@ -67,6 +67,12 @@ def revalue(*, company: Company, period: uuid.UUID, rates: Mapping[str, Decimal]
     )
     asked = ["revalue", {currency: plain(rate) for currency, rate in rates.items()}]
     return post(event, request=asked, hold=hold, plan=plan)
+
+
+def revalued(company: Company, from_on: date) -> bool:
+    """Tell whether the period that begins on the day was revalued."""
+    cause = f"{company.code}:{from_on}:"
+    return Entry.objects.filter(company=company, cause_kind="revaluation", cause__startswith=cause).exists()
 
 
 def _beside(account: AccountKey, functional: str) -> AccountKey:

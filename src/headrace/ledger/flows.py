@@ -13,7 +13,7 @@ from headrace.engine.numeric import plain
 from headrace.ledger.amounts import converted, to_minor
 from headrace.ledger.desk import AccountKey, Desk, Key
 from headrace.ledger.journal import Cause, Event, Posted, post
-from headrace.ledger.kinds import Kind, Purpose
+from headrace.ledger.kinds import ESTIMATES, Kind, Purpose
 from headrace.ledger.models import Account, Posting
 
 ITEMS_MAX = 10_000
@@ -53,6 +53,24 @@ def provide(event: Event, items: Sequence[Item], *, charge: Kind = Kind.CONTRA_R
 
     kinds = (charge, Kind.ACCRUED)
     return _post(event, items, _Flow(plan, ["provide"], kinds, look=(Kind.OPENING,), signed=True))
+
+
+def estimate(event: Event, items: Sequence[Item], *, of: Kind) -> Posted:
+    """Bring a provision that stands apart (`ESTIMATES`) to an estimate that is not below zero: Dr its charge, Cr it; or back."""
+    charge = ESTIMATES[of]
+
+    def plan(desk: Desk, item: Item) -> None:
+        change = item.minor() - desk.owing(item.key.account(of))
+        if change > 0:
+            value = converted(change, item.key.currency, item.rate, desk.functional)
+            _move(desk, item, item.key.account(charge), item.key.account(of), change, Purpose.PROVIDE, value)
+        else:
+            _lower(desk, item, charge, of, -change, Purpose.PROVIDE)
+
+    for item in items:
+        if item.amount < 0:
+            raise Refusal("amount", f"{item.key}: {item.amount} is no estimate. Give an amount of zero or more.")
+    return _post(event, items, _Flow(plan, ["estimate"], (charge, of), signed=True))
 
 
 def finalise(event: Event, items: Sequence[Item], *, charge: Kind = Kind.CONTRA_REVENUE) -> Posted:

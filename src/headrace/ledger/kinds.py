@@ -35,6 +35,8 @@ class Kind(StrEnum):
     OVERPAID_REVALUED = "overpaid_revalued"
     EARNED = "earned"
     EARNED_CONTROL = "earned_control"
+    ACCRUED_STOCK = "accrued_stock"
+    STOCK_CHARGE = "stock_charge"
     FUND_GRANTED = "fund_granted"
     FUND_AVAILABLE = "fund_available"
     FUND_RESERVED = "fund_reserved"
@@ -43,7 +45,7 @@ class Kind(StrEnum):
     @property
     def side(self) -> Side:
         """Give the side that is never the smaller one."""
-        if self in (Kind.ACCRUED, Kind.PAYABLE):
+        if self in (Kind.ACCRUED, Kind.PAYABLE, Kind.ACCRUED_STOCK):
             return Side.CREDIT
         if self in (Kind.OVERPAID, Kind.FUND_AVAILABLE, Kind.FUND_RESERVED, Kind.FUND_SPENT):
             return Side.DEBIT
@@ -74,8 +76,11 @@ REVALUED = {
 }
 """Which account beside an open foreign-currency one takes its revaluation."""
 
-LIABILITIES = (Kind.ACCRUED, Kind.PAYABLE)
+LIABILITIES = (Kind.ACCRUED, Kind.PAYABLE, Kind.ACCRUED_STOCK)
 """What the roll-forward rolls, with the accounts of their revaluation."""
+
+ESTIMATES = {Kind.ACCRUED_STOCK: Kind.STOCK_CHARGE}
+"""Provisions that stand apart from what is accrued on sales, with what they are charged to; nothing is paid from them."""
 
 
 class Column(StrEnum):

@@ -1,6 +1,7 @@
 """Accounting periods of a company: fiscal months that are open, then soft-closed, then locked by a second person."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,8 +17,28 @@ from headrace.ledger.models import AccountingPeriod, Departure
 
 State = AccountingPeriod.State
 
+type Guard = Callable[["Locking"], None]
+_GUARDS: list[Guard] = []
+
 AHEAD_MAX = 24
 """So many fiscal months after the present one may be posted to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locking:
+    """A lock that is asked for, or (decides) is about to be granted, by somebody."""
+
+    company: Company
+    period: uuid.UUID
+    by: Person
+    at: datetime
+    decides: bool
+
+
+def guarded_by(guard: Guard) -> None:
+    """Have an upper app asked before a period is locked: it refuses where something stands against it."""
+    if guard not in _GUARDS:
+        _GUARDS.append(guard)
 
 
 def open_books(*, company: Company, first_on: date, by: Person, at: datetime) -> AccountingPeriod:
@@ -117,6 +138,7 @@ def ask(*, period: uuid.UUID, to: str, by: Person, at: datetime) -> None:
                 "period_state", f"{_named(one)} is {one.state.replace('_', ' ')} and cannot become {to!r} now."
             )
         _may_become(one, State(to))
+        _guarded(one, State(to), by, at, decides=False)
         one.asked, one.asked_by = to, by
         one.save()
 
@@ -131,6 +153,7 @@ def decide(*, period: uuid.UUID, by: Person, approve: bool, at: datetime) -> Non
             raise Refusal("second_person", f"{_named(one)} takes two people: who asked does not decide.")
         if approve:
             _may_become(one, State(one.asked))
+            _guarded(one, State(one.asked), by, at, decides=True)
             locks = one.asked == State.LOCKED
             one.lock_asked_by, one.locked_by, one.locked_at = (one.asked_by, by, at) if locks else (None, None, None)
             one.state = one.asked
@@ -159,6 +182,12 @@ def _may_become(one: AccountingPeriod, to: State) -> None:
         raise Refusal("later_period_closed", f"A period after {_named(one)} is closed further. Open that one first.")
 
 
+def _guarded(one: AccountingPeriod, to: State, by: Person, at: datetime, *, decides: bool) -> None:
+    if to is State.LOCKED:
+        for guard in _GUARDS:
+            guard(Locking(one.company, one.pk, by, at, decides))
+
+
 def _before(to: State) -> set[State]:
     return {State.OPEN} if to is State.OPEN else {State.OPEN, State.SOFT_CLOSED}
 
@@ -174,7 +203,7 @@ def left(*, period: uuid.UUID, what: str, at: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One period as it is shown. left: what of it left."""
+    """One period as it is shown. left: what of it left. locked_at: while it is locked."""
 
     id: uuid.UUID
     from_on: date
@@ -183,6 +212,7 @@ class Standing:
     asked: str
     asked_by: str | None
     left: tuple[str, ...]
+    locked_at: datetime | None = None
 
 
 def standings(company: Company) -> tuple[Standing, ...]:
@@ -197,6 +227,7 @@ def standings(company: Company) -> tuple[Standing, ...]:
             row.asked,
             str(row.asked_by) if row.asked and row.asked_by else None,
             tuple(sorted(gone.what for gone in row.departures.all())),
+            row.locked_at,
         )
         for row in rows.order_by("-from_on")
     )

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import batched
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, QuerySet, Sum
 
 from headrace.engine.findings import Refusal
 from headrace.foundation.companies import Company
@@ -21,7 +21,7 @@ from headrace.ledger.flows import key_of
 from headrace.ledger.kinds import COLUMN_OF, LIABILITIES, REVALUED, Column, Kind, Purpose
 from headrace.ledger.models import Account, Balance, Posting
 
-_ROLLED = frozenset((*LIABILITIES, *(REVALUED[kind] for kind in LIABILITIES)))
+_ROLLED = frozenset((*LIABILITIES, *(REVALUED[kind] for kind in LIABILITIES if kind in REVALUED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,14 @@ def trial_balance(
         )
         for (kind, currency), one in sorted(totals.items(), key=lambda item: (order[item[0][0]], item[0][1]))
     )  # fmt: skip
+
+
+def last_entry_at(company: Company, *, until: date) -> datetime | None:
+    """Give when the last entry was written that is booked before a day, null where there is none."""
+    last: datetime | None = Posting.objects.filter(entry__company=company, booked_on__lt=until).aggregate(
+        last=Max("entry__at")
+    )["last"]
+    return last
 
 
 AGES = ((0, "not over"), (30, "1–30 days"), (90, "31–90 days"), (180, "91–180 days"), (365, "181–365 days"))
@@ -286,6 +294,13 @@ def _line(row: Posting, company: Company) -> Line:
         from_minor(row.functional, company.functional_currency), row.currency, row.version,
         (row.entry.cause_kind, row.entry.cause),
     )  # fmt: skip
+
+
+def booked(company: Company, period: uuid.UUID) -> Iterator[Line]:
+    """Give every posting of an accounting period, in the order in which they were written."""
+    rows = Posting.objects.filter(entry__company=company, period=period).select_related("entry", "debit", "credit")
+    for row in rows.order_by("pk").iterator(chunk_size=5_000):
+        yield _line(row, company)
 
 
 def opened(company: Company, posting: int) -> tuple[Line, Opened]:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from headrace.closing import alarms
 from headrace.foundation import access, audit, people
 from headrace.foundation.roles import VENDOR, Permission, Role
 from headrace.portal.edge import person
@@ -27,9 +28,13 @@ def alive(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Show my memberships and roles."""
+    """Show my memberships and roles, and the open alarms to people of the vendor."""
     states = ("approved", "requested", "refused")
-    return render(request, "portal/home.html", {"standings": access.standings(person=person(request), states=states)})
+    context = {
+        "standings": access.standings(person=person(request), states=states),
+        "alarms": alarms.seen(person(request), at=timezone.now()),
+    }
+    return render(request, "portal/home.html", context)
 
 
 class Invitation(forms.Form):

@@ -3,6 +3,7 @@
 People of the vendor see all; a partner sees what is its own, and what is another's does not exist.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from headrace.live import Posting, Standing
 from headrace.programs import entering
 from headrace.programs.book import DatabaseBook
 from headrace.programs.live_totals import DatabaseTotals, alone
+from headrace.runs.compare import Difference
 from headrace.runs.live import Live
 from headrace.sales import references
 from headrace.sales.lake import opened
@@ -35,11 +37,19 @@ def bring_up() -> tuple[int, ...]:
         return live.catch_up().posted
 
 
-def prove() -> int:
-    """Calculate everything in full, and give how many statements stand as calculated.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Live balances against a calculation in full. standing: how many statements there are. moment: what both were of."""
 
-    Refused as `balances_differ`, with the first differences, where a figure does not; as `not_caught_up` where files kept coming
-    in meanwhile, so that the two were never of one moment.
+    standing: int
+    differences: tuple[Difference, ...]
+    moment: str
+
+
+def compare() -> Compared:
+    """Calculate everything in full, and say which figures do not stand as calculated. Changes nothing.
+
+    Refused as `not_caught_up` where files kept coming in meanwhile, so that the two were never of one moment.
     """
     for _ in range(_TRIES):
         with opened() as lake, Live(lake, DatabaseBook()) as live:
@@ -52,16 +62,28 @@ def prove() -> int:
                     raise
                 continue
             standing, undisturbed = len(live.standings()), _moment(lake) == before
-        if not wrong:
-            return standing
         if undisturbed:
-            first = "; ".join(f"{each.column}: stands {each.written}, computed {each.computed}" for each in wrong[:5])
-            raise Refusal(
-                "balances_differ",
-                f"{len(wrong)} figure(s) of live balances are not what a calculation in full gives: {first}. Nothing was "
-                "changed; report this before the next period is finalised.",
-            )
+            return Compared(standing=standing, differences=tuple(wrong), moment=before)
     raise Refusal("not_caught_up", "Files kept coming in while balances were proven. They are proven again tomorrow.")
+
+
+def prove() -> int:
+    """Compare, and give how many statements stand as calculated. Refused as `balances_differ` where a figure does not."""
+    compared = compare()
+    if wrong := compared.differences:
+        first = "; ".join(f"{each.column}: stands {each.written}, computed {each.computed}" for each in wrong[:5])
+        raise Refusal(
+            "balances_differ",
+            f"{len(wrong)} figure(s) of live balances are not what a calculation in full gives: {first}. Nothing was "
+            "changed; report this before the next period is finalised.",
+        )
+    return compared.standing
+
+
+def moment() -> str:
+    """Name the present moment of balances: the last batch, the last change of what is earned, the reference tables in force."""
+    with opened() as lake:
+        return _moment(lake)
 
 
 def provide_missing() -> None:
@@ -72,8 +94,9 @@ def provide_missing() -> None:
         raise entering.told(faults)
 
 
-def _moment(lake: Lake) -> tuple[object, ...]:
-    return lake.last_batch_seq(), DatabaseTotals().last_posting(), sorted(references.in_force().items())
+def _moment(lake: Lake) -> str:
+    tables = hashlib.sha256(repr(sorted(references.in_force().items())).encode()).hexdigest()[:16]
+    return f"batch {lake.last_batch_seq()}, posting {DatabaseTotals().last_posting()}, tables {tables}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

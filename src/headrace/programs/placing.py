@@ -171,6 +171,17 @@ def _fault(claim: Claim, one: Owed, company: Company, kept: frozenset[str]) -> s
     return None
 
 
+RATE_AGE_DAYS = 7
+"""So old may the quote be by which open balances are valued at the end of a month."""
+
+
+def currencies_without_rate(currencies: Collection[str], functional: str, day: date) -> tuple[str, ...]:
+    """Give the currencies that have no rate into the functional one for the day, in the rates in force."""
+    pairs: set[_Pair] = {(each, functional, day, RATE_AGE_DAYS) for each in currencies if each != functional}
+    found = _rates(pairs)
+    return tuple(sorted(pair[0] for pair in pairs if pair not in found))
+
+
 def _rates(pairs: Collection[_Pair]) -> dict[_Pair, Decimal]:
     """Give the rates there are, from the table of rates in force, each by its nearest earlier quote."""
     content = references.in_force().get("rates") if pairs else None

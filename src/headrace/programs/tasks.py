@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from headrace.foundation import events
 from headrace.foundation.jobs import scheduled
-from headrace.programs import balances, finalising
+from headrace.programs import accruing, balances, entering, finalising
 from headrace.sales import deliveries
 
 
@@ -19,15 +19,15 @@ def bring_up_balances() -> list[int]:
 
 
 @task
-def prove_balances() -> int:
-    """Prove live balances against a calculation in full; a difference is a failed job that names it."""
-    return balances.prove()
-
-
-@task
 def provide_missing() -> None:
     """Provide in the books what was left out; what still has no place is a failed job that names it."""
     balances.provide_missing()
+
+
+@task
+def provide_accruals() -> int:
+    """Bring provisions to what terms accrue, where that is not what is achieved; gives for how many claims that was asked."""
+    return accruing.provide(at=timezone.now())
 
 
 @task
@@ -43,6 +43,7 @@ def carry_out_finalisation(finalisation: str) -> str:
 
 
 events.listen(deliveries.LOADED, bring_up_balances)
+events.listen(entering.ACCRUALS_DUE, provide_accruals)
 scheduled(bring_up_balances, every=timedelta(minutes=5))
-scheduled(prove_balances, every=timedelta(days=1))
 scheduled(provide_missing, every=timedelta(days=1))
+scheduled(provide_accruals, every=timedelta(days=1))

@@ -13,6 +13,7 @@ from django.core.checks import run_checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from headrace.closing import alarms
 from headrace.foundation import audit, jobs, people
 from headrace.ledger import proof
 
@@ -58,6 +59,8 @@ def _inside_the_database() -> Iterator[Checked]:
     yield Checked("audit trail", "; ".join(finding.message for finding in faults[:5]) or None)
     faults = proof.prove().findings
     yield Checked("books", "; ".join(finding.message for finding in faults[:5]) or None)
+    sounding = alarms.sounding()
+    yield Checked("alarms", "; ".join(f"{each.message} First: {each.faults[0]}" for each in sounding) or None)
     failed = jobs.failed()
     yield Checked("jobs", f"{len(failed)} failed. `headrace jobs` lists them and runs them again." if failed else None)
 

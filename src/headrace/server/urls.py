@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, files, ledger, pages, partner_pages, programs, sales
+from headrace.portal import catalogue_pages, closing, files, ledger, pages, partner_pages, programs, sales
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -27,6 +27,11 @@ urlpatterns = [
     path("ledger/periods/<uuid:period>/ask", ledger.ask_period, name="ask_period"),
     path("ledger/periods/<uuid:period>/decide", ledger.decide_period, name="decide_period"),
     path("ledger/periods/<uuid:period>/journal.csv", ledger.hand_over_journal, name="hand_over_journal"),
+    path("closing/prove", closing.prove, name="prove"),
+    path("closing/<uuid:period>/", closing.close, name="close"),
+    path("closing/<uuid:period>/pack", closing.ask_for_pack, name="ask_for_pack"),
+    path("closing/packs/<uuid:which>", closing.download_pack, name="download_pack"),
+    path("closing/<uuid:period>/explain", closing.explain, name="explain_check"),
     path("files/<uuid:file>", files.download, name="download_file"),
     path("partners/", partner_pages.partner_list, name="partners"),
     path("partners/open", partner_pages.open_partner, name="open_partner"),

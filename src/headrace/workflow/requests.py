@@ -167,6 +167,60 @@ def one(request: uuid.UUID, viewer: Person, *, at: datetime) -> Asked:
     return _asked(row, viewer, access.permitted(viewer, VENDOR, at.date()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A request that waits for a decision, for services that ask which there are."""
+
+    request: uuid.UUID
+    kind: str
+    label: str
+    subject: str
+    facts: Mapping[str, Any]
+    made_at: datetime
+
+
+def open_of(kinds: Iterable[str]) -> tuple[Open, ...]:
+    """List the open requests of some kinds, the oldest first."""
+    rows = Request.objects.filter(kind__in=tuple(kinds), state=Request.State.OPEN).order_by("made_at")
+    return tuple(
+        Open(
+            request=row.pk, kind=row.kind, label=policies()[row.kind].label, subject=row.subject, facts=row.facts,
+            made_at=row.made_at,
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A request that was closed. maker, deciders: ids of persons."""
+
+    request: uuid.UUID
+    kind: str
+    subject: str
+    facts: Mapping[str, Any]
+    state: str
+    maker: str
+    made_at: datetime
+    closed_at: datetime | None
+    deciders: tuple[str, ...]
+
+
+def closed_between(since: datetime, until: datetime) -> tuple[Closed, ...]:
+    """List the requests that were closed in a time, in the order of it."""
+    rows = Request.objects.filter(closed_at__gte=since, closed_at__lte=until).prefetch_related("decisions")
+    return tuple(
+        Closed(
+            request=row.pk, kind=row.kind, subject=row.subject, facts=row.facts, state=row.state,
+            maker=f"person:{row.maker_id}", made_at=row.made_at, closed_at=row.closed_at,
+            deciders=tuple(
+                f"person:{each.decided_by_id}" for each in sorted(row.decisions.all(), key=lambda each: each.stage)
+            ),
+        )
+        for row in rows.order_by("closed_at", "pk")
+    )  # fmt: skip
+
+
 def approved_facts(kind: str, subject: str) -> Mapping[str, Any] | None:
     """Give the facts of the last approved request about the subject, null where there is none."""
     row = (

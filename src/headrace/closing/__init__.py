@@ -1,0 +1,1 @@
+"""Closing an accounting period: what stands against it, proofs with their alarms, and the audit pack."""
