@@ -291,17 +291,21 @@ def check_suspects(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: Fact
     Alike in all fields that the profile names under `suspects`; or the same serial number from two reporters.
     """
     if mapping.profile.suspects and all(map(mapping.has, mapping.profile.suspects)):
-        _hold_alike(con, mapping.profile.suspects, store)
+        _hold_alike(con, mapping, store)
     if mapping.has("serial_number"):
         _hold_serials(con, mapping, store)
 
 
-def _hold_alike(con: duckdb.DuckDBPyConnection, suspects: tuple[str, ...], store: FactStore | None) -> None:
+def _hold_alike(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: FactStore | None) -> None:
+    suspects = mapping.profile.suspects
+    # A repaired row keeps the number that it had among equal rows, which are no duplicates of each other.
+    base = "regexp_replace(_base, '#[0-9]+$', '')" if mapping.repairs else "_base"
+    unnumbered = f" AND {base} = _base" if mapping.repairs else ""
     named = ", ".join(map(quote, suspects))
     complete = " AND ".join(f"{quote(name)} IS NOT NULL" for name in suspects)
     rows = f"""
         (SELECT {ROW}, first_value({ROW}) OVER (PARTITION BY {named} ORDER BY {ROW}) AS first_row FROM lines_read
-         WHERE {complete} AND NOT _bad AND {ROW} NOT IN (SELECT {ROW} FROM numbered)) WHERE first_row <> {ROW}"""
+         WHERE {complete} AND NOT _bad{unnumbered} AND {ROW} NOT IN (SELECT {ROW} FROM numbered)) WHERE first_row <> {ROW}"""
     listed = ", ".join(suspects)
     note(
         con,
@@ -319,7 +323,7 @@ def _hold_alike(con: duckdb.DuckDBPyConnection, suspects: tuple[str, ...], store
         con,
         code="suspected_duplicate",
         action="hold",
-        rows=f"(SELECT {ROW}, _base, {named} FROM lines_read) JOIN {twins} USING ({named}) WHERE NOT list_contains(ids, _base)",
+        rows=f"(SELECT {ROW}, {base} AS _base, {named} FROM lines_read) JOIN {twins} USING ({named}) WHERE NOT list_contains(ids, _base)",
         stated=f"'It equals the loaded line ' || twin || ' in {listed}, under another identity. Release it if both happened.'",
     )
     con.unregister("there")
