@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.utils import timezone
 
 from headrace.engine.findings import Refusal
@@ -19,6 +20,7 @@ from headrace.workflow.models import Request
 from tests.server.channel import Team, team, work
 from tests.server.conftest import Admins
 from tests.server.shop import FAULTY, HEAD, loader_too, opened, row_of, shop_file
+from tests.server.test_routes import with_second_factor
 
 
 @pytest.fixture
@@ -289,3 +291,33 @@ def test_the_repair_file_is_the_same_bytes_for_the_same_rows(channel: Team) -> N
         "4,rejected,,shop:R3:1,,R3,1,2026-01-07,Acme Incorp.,K1,1,50\n"
     )
     assert hashlib.sha256(files.path_of(repair.file).read_bytes()).digest() == hashlib.sha256(sent.encode()).digest()
+
+
+def page(person: Person) -> Client:
+    client = with_second_factor(person)
+    client.defaults["wsgi.url_scheme"] = "https"
+    return client
+
+
+def test_the_pages_lead_from_a_fault_to_the_line(channel: Team) -> None:
+    delivery = shop_file(channel)
+    browser = page(channel.loader)
+    row = row_of(delivery, 9)
+    assert "shop.csv" in browser.get("/sales/desk/").content.decode()
+    shown = browser.get(f"/sales/{delivery.pk}/rows").content.decode()
+    assert "1,550" in shown
+    assert "do not add up" not in shown
+    told = browser.post(f"/sales/desk/{row}/correct", {"cell:qty": "y"}, follow=True).content.decode()
+    assert "still has faults" in told
+    told = browser.post(f"/sales/desk/{row}/correct", {"cell:qty": "1"}, follow=True).content.decode()
+    assert "ready to be sent" in told
+    assert browser.post(f"/sales/desk/{row}/release", {"reason": "x"}).status_code == 422
+    assert browser.post(f"/sales/desk/{row_of(delivery, 6)}/confirm").status_code == 302
+    named = {"kind": "partner", "source": "shop", "name": "Acme Incorp.", "code": "A"}
+    told = browser.post("/sales/desk/name", named, follow=True).content.decode()
+    assert "2 rows were sent again" in told
+    assert browser.post("/sales/desk/name", {**named, "code": "nobody"}).status_code == 422
+    browser.post(f"/sales/{delivery.pk}/send")
+    work()
+    assert earned(channel) == {"A": 75, "B": 9}
+    assert browser.post("/sales/desk/rule", {"name": "repair_amount_max", "value": "1"}).status_code == 403

@@ -318,12 +318,13 @@ def _hold_alike(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: FactSto
         return
     keys = con.sql(f"SELECT DISTINCT {named} FROM lines_read WHERE {complete} AND NOT _bad").to_arrow_table()
     con.register("there", store.lines_with(suspects, keys))
+    rows = f"(SELECT {ROW}, {base} AS _base, {named} FROM lines_read)"
     twins = f"(SELECT {named}, list(line_id) AS ids, min(line_id) AS twin FROM there GROUP BY {named})"
     note(
         con,
         code="suspected_duplicate",
         action="hold",
-        rows=f"(SELECT {ROW}, {base} AS _base, {named} FROM lines_read) JOIN {twins} USING ({named}) WHERE NOT list_contains(ids, _base)",
+        rows=f"{rows} JOIN {twins} USING ({named}) WHERE NOT list_contains(ids, _base)",
         stated=f"'It equals the loaded line ' || twin || ' in {listed}, under another identity. Release it if both happened.'",
     )
     con.unregister("there")
