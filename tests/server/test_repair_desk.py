@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from headrace.engine.findings import Refusal
 from headrace.foundation import audit, files
@@ -293,15 +293,10 @@ def test_the_repair_file_is_the_same_bytes_for_the_same_rows(channel: Team) -> N
     assert hashlib.sha256(files.path_of(repair.file).read_bytes()).digest() == hashlib.sha256(sent.encode()).digest()
 
 
-def page(person: Person) -> Client:
-    client = with_second_factor(person)
-    client.defaults["wsgi.url_scheme"] = "https"
-    return client
-
-
-def test_the_pages_lead_from_a_fault_to_the_line(channel: Team) -> None:
+def test_the_pages_lead_from_a_fault_to_the_line(channel: Team, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = False
     delivery = shop_file(channel)
-    browser = page(channel.loader)
+    browser = with_second_factor(channel.loader)
     row = row_of(delivery, 9)
     assert "shop.csv" in browser.get("/sales/desk/").content.decode()
     shown = browser.get(f"/sales/{delivery.pk}/rows").content.decode()

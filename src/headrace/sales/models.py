@@ -231,3 +231,48 @@ class Setting(Recorded):
 
     name = models.CharField(max_length=60, unique=True)
     value = models.CharField(max_length=60)
+
+
+class Correction(Recorded):
+    """A batch that is to be undone, or a line that is to be corrected. subject: digest of which; each is done once.
+
+    values: what the line is to say, as text by column. shown: what was decided about. batch_seq: the batch that it became.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        ASKED = "asked"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        DONE = "done"
+        REFUSED = "refused"
+
+    kind = models.CharField(max_length=20)
+    subject = models.CharField(max_length=64)
+    of_batch = models.BigIntegerField(null=True)
+    line_id = models.TextField(blank=True)
+    values = models.JSONField(default=dict)
+    shown = models.JSONField(default=dict)
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    batch_seq = models.BigIntegerField(null=True, unique=True)
+    told = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                "subject", condition=Q(state__in=("asked", "approved", "done")), name="corrected_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="reverse_batch", of_batch__isnull=False) | (Q(kind="correct_line") & ~Q(line_id="")),
+                name="correction_is_of_something",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="done") | Q(batch_seq__isnull=False), name="correction_is_a_batch"
+            ),
+        )
+        indexes = (models.Index(fields=("-asked_at",), name="corrections_by_time"),)
