@@ -18,7 +18,7 @@ from headrace.foundation.models import Person
 from headrace.programs import balances, finalising, versions
 from headrace.programs.models import Finalisation, FinalPosting, LivePosting, LiveStatement, Version
 from headrace.sales import deliveries
-from headrace.sales.models import Batch, Delivery
+from headrace.sales.models import Batch, Delivery, DeskFault, DeskRow
 from headrace.workflow import requests
 from headrace.workflow.models import Request
 from tests.server.channel import FEBRUARY, JANUARY, TERMS, Team, activated, delivered, team, work
@@ -183,6 +183,8 @@ def test_a_second_try_reports_what_the_first_would_have(channel: Team) -> None:
     again.state, again.done_at, again.report = "queued", None, {}
     again.save()
     first.findings.all().delete()
+    DeskFault.objects.all().delete()
+    DeskRow.objects.all().delete()
     assert deliveries.load(delivery=again.pk, at=timezone.now()) == "loaded"
     again.refresh_from_db()
     assert (again.report, list(again.findings.values_list("row", "code")), again.batch_seq) == (report, findings, 1)

@@ -30,6 +30,7 @@ _STATUS = {
     "import_unknown": 404,
     "request_unknown": 404,
     "delivery_unknown": 404,
+    "row_unknown": 404,
     "program_unknown": 404,
     "version_unknown": 404,
     "step_unknown": 404,

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, closing, files, ledger, pages, partner_pages, programs, sales
+from headrace.portal import catalogue_pages, closing, desk, files, ledger, pages, partner_pages, programs, sales
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -57,6 +57,16 @@ urlpatterns = [
     path("sales/deliver", sales.deliver, name="deliver"),
     path("sales/profile", sales.save_profile, name="save_profile"),
     path("sales/<uuid:delivery>/", sales.delivery, name="delivery"),
+    path("sales/<uuid:delivery>/rows", desk.delivery_rows, name="delivery_rows"),
+    path("sales/<uuid:delivery>/send", desk.send_again, name="send_again"),
+    path("sales/corrections/", desk.corrections, name="corrections"),
+    path("sales/corrections/batch", desk.reverse_batch, name="reverse_batch"),
+    path("sales/corrections/line", desk.correct_line, name="correct_line"),
+    path("sales/desk/", desk.repair_desk, name="repair_desk"),
+    path("sales/desk/name", desk.map_name, name="map_name"),
+    path("sales/desk/rule", desk.decide_rule, name="decide_rule"),
+    path("sales/desk/<uuid:row>/", desk.desk_row, name="desk_row"),
+    path("sales/desk/<uuid:row>/<str:act>", desk.repair_row, name="repair_row"),
     path("programs/", programs.programs, name="programs"),
     path("programs/write", programs.write_terms, name="write_terms"),
     path("programs/save", programs.save_terms, name="save_terms"),
