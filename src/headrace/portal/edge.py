@@ -38,6 +38,7 @@ _STATUS = {
     "company_unknown": 404,
     "posting_unknown": 404,
     "period_unknown": 404,
+    "acceptance_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "headrace.catalogue",
     "headrace.sales",
     "headrace.programs",
+    "headrace.governance",
     "headrace.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",

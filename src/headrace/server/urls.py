@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, files, ledger, pages, partner_pages, programs, sales
+from headrace.portal import catalogue_pages, files, governance, ledger, pages, partner_pages, programs, sales
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -63,6 +63,9 @@ urlpatterns = [
     path("requests/<uuid:request_id>/approve", programs.approve_request, name="approve_request"),
     path("requests/<uuid:request_id>/reject", programs.reject_request, name="reject_request"),
     path("requests/<uuid:request_id>/withdraw", programs.withdraw_request, name="withdraw_request"),
+    path("acceptances/", governance.acceptances, name="acceptances"),
+    path("acceptances/<uuid:acceptance>/accept", governance.accept, name="accept_terms"),
+    path("acceptances/<uuid:acceptance>/decline", governance.decline, name="decline_terms"),
     path("balances/", programs.balances, name="balances"),
     path("balances/of", programs.balance, name="balance"),
     path("statements/", programs.statements, name="statements"),
