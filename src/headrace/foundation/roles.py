@@ -27,6 +27,9 @@ class Permission(StrEnum):
     READ_LEDGER = "read_ledger"
     READ_AUDIT = "read_audit"
     LOWER_EARNED = "lower_earned"
+    SET_GUARDRAILS = "set_guardrails"
+    WAIVE_GUARDRAIL = "waive_guardrail"
+    APPROVE_BUDGET = "approve_budget"
     ACCEPT_TERMS = "accept_terms"
     READ_ALL = "read_all"
     READ_OWN = "read_own"
@@ -79,6 +82,8 @@ CARRIES: dict[Role, frozenset[Permission]] = {
             Permission.APPROVE_CLAIM,
             Permission.APPROVE_PAYOUT,
             Permission.FINALISE,
+            Permission.SET_GUARDRAILS,
+            Permission.APPROVE_BUDGET,
             Permission.CLOSE_PERIOD,
         }
     ),
@@ -90,6 +95,9 @@ CARRIES: dict[Role, frozenset[Permission]] = {
             Permission.APPROVE_PAYOUT,
             Permission.FINALISE,
             Permission.LOWER_EARNED,
+            Permission.SET_GUARDRAILS,
+            Permission.WAIVE_GUARDRAIL,
+            Permission.APPROVE_BUDGET,
             Permission.RELEASE_PAYMENT,
             Permission.CLOSE_PERIOD,
         }

@@ -1,8 +1,9 @@
 """The tables of governance. Private to this app: others call its services and selectors."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from headrace.foundation.exact import ExactField
 from headrace.foundation.recorded import Recorded
 
 
@@ -62,5 +63,132 @@ class Acceptance(Recorded):
                 condition=Q(state="waiting", decided_by__isnull=True, decided_at__isnull=True)
                 | Q(state__in=("accepted", "declined"), decided_by__isnull=False, decided_at__isnull=False),
                 name="governance_acceptance_by_somebody",
+            ),
+        )
+
+
+class Guardrail(Recorded):
+    """A limit set by two people that no author passes.
+
+    program_type, region, role: of which programs and authors it speaks; empty is all. value: a share or an amount, by the kind.
+    text: the product family, the column of prices, or the permission of who must review.
+    """
+
+    class Kind(models.TextChoices):
+        """What it limits."""
+
+        HIGHEST_RATE = "highest_rate"
+        PAYOUT = "payout"
+        BUDGET = "budget"
+        BLACKOUT = "blackout"
+        REVIEWER = "reviewer"
+        STACK_SHARE = "stack_share"
+        STACK_COST = "stack_cost"
+
+    class State(models.TextChoices):
+        """Where it stands; while its end is asked for, it holds."""
+
+        PROPOSED = "proposed"
+        IN_FORCE = "in_force"
+        ENDING = "ending"
+        ENDED = "ended"
+        REJECTED = "rejected"
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    program_type = models.CharField(max_length=60, blank=True)
+    region = models.CharField(max_length=60, blank=True)
+    role = models.CharField(max_length=40, blank=True)
+    value = ExactField(null=True)
+    currency = models.CharField(max_length=12, blank=True)
+    text = models.CharField(max_length=200, blank=True)
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PROPOSED)
+    set_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind="highest_rate", value__isnull=False, currency="", text="")
+                | (Q(kind__in=("payout", "budget"), value__isnull=False, text="") & ~Q(currency=""))
+                | (Q(kind__in=("blackout", "reviewer", "stack_cost"), value__isnull=True, currency="") & ~Q(text=""))
+                | (Q(kind="stack_share", value__isnull=False, currency="") & ~Q(text="")),
+                name="governance_guardrail_says_what",
+            ),
+        )
+
+
+class Waiver(Recorded):
+    """The wish that one version, with these very terms, passes one guardrail; granted by another person."""
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        ASKED = "asked"
+        GRANTED = "granted"
+        REJECTED = "rejected"
+
+    guardrail = models.ForeignKey(Guardrail, on_delete=models.PROTECT, related_name="waivers")
+    version = models.UUIDField()
+    program = models.CharField(max_length=100)
+    number = models.PositiveIntegerField()
+    terms_hash = models.CharField(max_length=64)
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    decided_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+", null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                "guardrail",
+                "version",
+                "terms_hash",
+                condition=Q(state__in=("asked", "granted")),
+                name="governance_one_waiver",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="asked", decided_by__isnull=True)
+                | (Q(state="granted", decided_at__isnull=False) & ~Q(decided_by=F("asked_by")))
+                | Q(state="rejected", decided_by__isnull=False),
+                name="governance_waiver_takes_two",
+            ),
+        )
+
+
+class Budget(Recorded):
+    """What a program may cost, and its region, agreed to by two people; the last approved one holds.
+
+    warn_at: share of the amount from which on it warns. expected: what the program is expected to cost.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        ASKED = "asked"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+
+    program = models.CharField(max_length=100)
+    region = models.CharField(max_length=60, blank=True)
+    amount = ExactField()
+    expected = ExactField()
+    currency = models.CharField(max_length=12)
+    warn_at = ExactField()
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("program", condition=Q(state="asked"), name="governance_one_budget_asked"),
+            models.CheckConstraint(
+                condition=Q(state="asked", decided_at__isnull=True)
+                | Q(state__in=("approved", "rejected"), decided_at__isnull=False),
+                name="governance_budget_decided",
             ),
         )

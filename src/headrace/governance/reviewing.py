@@ -15,7 +15,7 @@ from headrace.engine.terms import describe
 from headrace.foundation import access, acts
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
-from headrace.governance import effects
+from headrace.governance import effects, guardrails, stack
 from headrace.governance.models import Acceptance, Review
 from headrace.programs import versions
 from headrace.programs.governed import Subject
@@ -51,8 +51,10 @@ def carry_out(*, review: uuid.UUID, at: datetime) -> str:
         return str(asked.state)
     of = versions.subject(asked.version)
     try:
-        facts = effects.worked_out(of)
-        _refuse_persons(facts[LOWERED])
+        facts: dict[str, Any] = {"tried_on_history": refuse_stacked(of, at)}
+        if of.before:
+            facts |= effects.worked_out(of)
+        _refuse_persons(facts.get(LOWERED, ()))
     except Refusal as refusal:
         with acts.act("refuse_review", at=at):
             asked = Review.locked(review)
@@ -73,7 +75,24 @@ def carry_out(*, review: uuid.UUID, at: datetime) -> str:
 
 
 def _further(facts: Mapping[str, Any]) -> Sequence[Stage]:
-    return policies()[LOWERING].stages if facts[LOWERED] else ()
+    return policies()[LOWERING].stages if facts.get(LOWERED) else ()
+
+
+def refuse_stacked(of: Subject, at: datetime) -> list[str]:
+    """Try the guardrails that need history, and say what came of it. Refused as `guardrail` where one is not kept."""
+    told: list[str] = []
+    for each in stack.tried(of, guardrails.stacks(of, at)):
+        said = guardrails.words(each.guardrail)
+        if each.over:
+            raise Refusal(
+                "guardrail",
+                f"{said}: {each.over} of {each.lines} lines of history would not keep it, such as {'; '.join(each.worst)}. Lower "
+                "the terms, or ask for an exception.",
+            )
+        told.append(
+            f"{said}: kept on {each.lines - each.not_judged} lines of history, {each.not_judged} could not be judged"
+        )
+    return told
 
 
 def _refuse_persons(rows: Sequence[Mapping[str, str]]) -> None:

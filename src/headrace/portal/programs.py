@@ -69,6 +69,8 @@ def save_terms(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         form.add_error("text", refusal.message)
         return render(request, "portal/write_terms.html", {"form": form, "findings": refusal.findings}, status=422)
+    for finding in versions.findings(version.pk, person(request), at=now):
+        messages.warning(request, finding.message)
     messages.success(request, f"Version {version.number} is saved as a draft. Submit it when it is ready for review.")
     return redirect("program", code=version.program.code)
 

@@ -14,11 +14,15 @@ from headrace.engine.findings import Finding
 from headrace.engine.terms import Terms
 from headrace.engine.terms.model import Input
 from headrace.foundation.people import Person
+from headrace.workflow.policies import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A version as governance looks at it. before: the versions of its program whose balances are kept, by number."""
+    """A version as governance looks at it. before: the versions of its program whose balances are kept, by number.
+
+    editors: ids of everybody who wrote at it.
+    """
 
     version: uuid.UUID
     program: str
@@ -26,6 +30,7 @@ class Subject:
     terms_hash: str
     before: tuple[Terms, ...]
     author: Person
+    editors: tuple[str, ...]
 
 
 class Ungoverned:
@@ -38,6 +43,10 @@ class Ungoverned:
     def reviews(self, subject: Subject, by: Person, at: datetime) -> bool:
         """Tell whether governance opens the request itself, by a job that it has queued."""
         return False
+
+    def stages(self, subject: Subject, at: datetime) -> Sequence[Stage]:
+        """Give the stages that its request needs after those of the policy."""
+        return ()
 
     def approved(self, subject: Subject, facts: Mapping[str, Any], at: datetime) -> None:
         """Follow the approval of a version, in its act."""

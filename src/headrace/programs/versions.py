@@ -140,9 +140,8 @@ def open_review(
             "says": describe(of.terms),
             **facts,
         }
-        requests.ask(
-            kind=KIND, subject=str(version), facts=told, by=by, barred=row.editors, further=further, at=at
-        )  # fmt: skip
+        stages = (*governed.governor().stages(of, at), *further)
+        requests.ask(kind=KIND, subject=str(version), facts=told, by=by, barred=row.editors, further=stages, at=at)
 
 
 def return_to_draft(*, version: uuid.UUID, at: datetime) -> None:
@@ -181,6 +180,7 @@ def _subject(row: Version) -> Subject:
         terms_hash=row.terms_hash,
         before=tuple(Terms.model_validate(each.document) for each in kept),
         author=row.author,
+        editors=tuple(row.editors),
     )
 
 
