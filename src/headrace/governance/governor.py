@@ -1,12 +1,13 @@
 """What governance answers where programs asks (`programs.governed`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from headrace.engine.findings import Finding
+from headrace.engine.terms.model import Input
 from headrace.foundation.people import Person
-from headrace.governance import guardrails, reviewing
+from headrace.governance import assigning, guardrails, reviewing
 from headrace.programs.governed import Subject, Ungoverned, governed_by
 from headrace.workflow.policies import Stage
 
@@ -28,6 +29,10 @@ class Governor(Ungoverned):
             return False
         reviewing.begin(subject, by, at)
         return True
+
+    def inputs(self, programs: Collection[str]) -> Mapping[str, tuple[Input, ...]]:
+        """Give who was enrolled by assignment."""
+        return assigning.inputs(programs)
 
     def approved(self, subject: Subject, facts: Mapping[str, Any], at: datetime) -> None:
         """Ask the partners who lose."""

@@ -192,3 +192,43 @@ class Budget(Recorded):
                 name="governance_budget_decided",
             ),
         )
+
+
+class Assignment(Recorded):
+    """A partner's part in a program, from a day until before another. terms_hash: of the terms that it was offered.
+
+    Where the terms ask to be accepted it is offered first, and enrolled once the partner accepts; it counts from `from_on`.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        OFFERED = "offered"
+        ENROLLED = "enrolled"
+        DECLINED = "declined"
+
+    program = models.CharField(max_length=100)
+    partner = models.CharField(max_length=200)
+    from_on = models.DateField()
+    until_on = models.DateField(null=True)
+    terms_hash = models.CharField(max_length=64)
+    says = models.JSONField()
+    source = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, choices=State.choices)
+    assigned_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    assigned_at = models.DateTimeField()
+    decided_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+", null=True)
+    decided_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                "program", "partner", condition=Q(state__in=("offered", "enrolled")), name="governance_one_assignment"
+            ),
+            models.CheckConstraint(
+                condition=Q(until_on__isnull=True) | Q(until_on__gte=F("from_on")),
+                name="governance_leaves_after_joining",
+            ),
+        )
+        indexes = (models.Index("partner", name="governance_assignments_of"),)

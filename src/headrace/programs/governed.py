@@ -80,11 +80,11 @@ def governor() -> Ungoverned:
 
 
 def enrolled(terms: Sequence[Terms]) -> tuple[Terms, ...]:
-    """Give terms with the enrolments that governance adds behind their own inputs."""
+    """Give terms that ask for enrolment with the enrolments that governance adds behind their own inputs."""
     further = _governor.inputs({each.program for each in terms})
     return tuple(
         each.model_copy(update={"inputs": (*each.inputs, *further[each.program])})
-        if further.get(each.program)
+        if each.enrolled and further.get(each.program)
         else each
         for each in terms
     )

@@ -81,7 +81,7 @@ def step(*, version: uuid.UUID, event: str, by: Person, at: datetime) -> Version
         raise Refusal("step_unknown", f"{event!r} is nothing that is done with a version.")
     access.require(by, VENDOR, needs, at.date())
     try:
-        if event == "activate":
+        if event == "activate" and _known(version).state == Version.State.APPROVED:
             governed.governor().activating(subject(version), at)
         return _step(version, event, by, at)
     except Refusal as refusal:
@@ -264,6 +264,14 @@ def _rejected(of: str, by: Person, reason: str, at: datetime) -> None:
 requests.ends(KIND, requests.Ending(approved=_approved, rejected=_rejected))
 
 
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest version of a program."""
+
+    terms: Terms
+    state: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """One version, as pages show it. says: its terms in words. steps: what its state allows."""
@@ -304,6 +312,28 @@ def terms_in_force(code: str) -> tuple[Terms, ...]:
     if any(row.state == Version.State.SUSPENDED for row in rows):
         raise Refusal("program_suspended", f"{code} is suspended, so no period of it is finalised. Resume it first.")
     return governed.enrolled([Terms.model_validate(row.document) for row in rows])
+
+
+def latest_agreed(code: str) -> Terms:
+    """Give the newest terms of a program that were approved. Refused as `program_unknown` where none were."""
+    rows = Version.objects.filter(program__code=code).exclude(state__in=("draft", "in_review", "ended"))
+    newest = rows.order_by("-number").first()
+    if newest is None:
+        raise Refusal("program_unknown", f"No version of {code} is approved. Have one approved first.")
+    return Terms.model_validate(newest.document)
+
+
+def newest(code: str) -> Newest:
+    """Give the newest version of a program, whatever its state. Refused as `program_unknown` where there is none."""
+    row = Version.objects.filter(program__code=code).order_by("-number").first()
+    if row is None:
+        raise Refusal("program_unknown", "There is no such program. Load the page of programs again.")
+    return Newest(Terms.model_validate(row.document), row.state)
+
+
+def hold(code: str) -> None:
+    """Hold a program until the transaction ends, so that what is decided about it follows one another."""
+    Program.locked(Program.objects.get(code=code).pk)
 
 
 def _shown(row: Version, viewer: Person, at: datetime) -> Shown:
