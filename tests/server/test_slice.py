@@ -156,6 +156,7 @@ def test_what_is_posted_is_what_was_approved_or_nothing(channel: Team) -> None:
     changed = TERMS.replace("1000, rate: 0.2", "500, rate: 0.3").replace("name:", "version: 2\nname:")
     second = versions.draft(text=changed.replace("from: 2026-01-01", "from: 2026-01-02"), by=channel.author, at=now)
     versions.step(version=second.pk, event="submit", by=channel.author, at=now)
+    work()
     by_kind = {each.kind: each for each in requests.listed(channel.controller, at=now) if each.state == "open"}
     requests.approve(request=by_kind["program_version"].request, by=channel.approver, at=now)
     versions.step(version=second.pk, event="activate", by=channel.author, at=now)

@@ -40,6 +40,9 @@ _STATUS = {
     "posting_unknown": 404,
     "period_unknown": 404,
     "pack_unknown": 404,
+    "acceptance_unknown": 404,
+    "guardrail_unknown": 404,
+    "assignment_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 
