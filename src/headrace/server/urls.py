@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, files, ledger, pages, partner_pages, programs, sales
+from headrace.portal import catalogue_pages, files, ledger, pages, partner_pages, programs, sales, token_pages
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -14,6 +14,13 @@ urlpatterns = [
     path("roles/<uuid:grant>/approve", pages.approve_role, name="approve_role"),
     path("roles/<uuid:grant>/refuse", pages.refuse_role, name="refuse_role"),
     path("roles/<uuid:grant>/end", pages.end_role, name="end_role"),
+    path("tokens/", token_pages.tokens, name="tokens"),
+    path("tokens/make", token_pages.make_token, name="make_token"),
+    path("tokens/ask", token_pages.ask_service_token, name="ask_service_token"),
+    path("tokens/<uuid:token>/approve", token_pages.approve_token, name="approve_token"),
+    path("tokens/<uuid:token>/refuse", token_pages.refuse_token, name="refuse_token"),
+    path("tokens/<uuid:token>/draw", token_pages.draw_token, name="draw_token"),
+    path("tokens/<uuid:token>/revoke", token_pages.revoke_token, name="revoke_token"),
     path("audit/", pages.audit_trail, name="audit_trail"),
     path("ledger/", ledger.trial_balance, name="ledger"),
     path("ledger/trial-balance.csv", ledger.trial_balance_file, name="ledger_file"),
