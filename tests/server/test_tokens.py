@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from headrace.engine.findings import Refusal
-from headrace.foundation import access, audit, people, tokens
+from headrace.foundation import access, audit, tokens
 from headrace.foundation.models import ApiToken, AuditEntry, AuditLink, Person, TokenUse
 from headrace.foundation.roles import SCOPES, VENDOR, Permission, Role, Scope
 from tests.server.conftest import NOW, PASSWORD, TODAY, Admins, MakePerson

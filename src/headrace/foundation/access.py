@@ -27,7 +27,6 @@ from headrace.foundation.roles import (
     conflict_among,
 )
 
-
 _limit: ContextVar[tuple[uuid.UUID, frozenset[Permission]] | None] = ContextVar("limit", default=None)
 
 

@@ -97,7 +97,7 @@ def _enlist(service: str, organisation: str, at: datetime) -> Person:
     return person
 
 
-def _new(  # noqa: PLR0913 (what a token is)
+def _new(
     wanted: Wanted, *, person: Person, organisation: str = "", second_factor: bool, by: Person, at: datetime
 ) -> ApiToken:
     name = wanted.name.strip()

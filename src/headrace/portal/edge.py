@@ -66,6 +66,8 @@ class Edge:
         """Send whoever needs a second factor, and has none, to where they set one up."""
         match = request.resolver_match
         name = (match.url_name if match else None) or ""
+        if request.path.startswith("/api/"):
+            return None  # a token's second factor was asked for when it was made; cookies count for nothing there
         if not request.user.is_authenticated or name.startswith(_WITHOUT_SECOND_FACTOR):
             return None
         if not settings.HEADRACE_SECOND_FACTOR:

@@ -18,6 +18,7 @@ HEADRACE_FILES = _env.files
 HEADRACE_LAKE = _env.lake
 HEADRACE_LOCAL = _env.local
 HEADRACE_SECOND_FACTOR = True
+HEADRACE_API_CALLS_A_MINUTE = _env.api_calls
 
 INSTALLED_APPS = [
     "headrace.foundation",
@@ -29,6 +30,7 @@ INSTALLED_APPS = [
     "headrace.sales",
     "headrace.programs",
     "headrace.portal",
+    "headrace.api",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -45,6 +47,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "headrace.api.problems.Problems",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from headrace.api.operations import api
 from headrace.portal import catalogue_pages, files, ledger, pages, partner_pages, programs, sales, token_pages
 
 urlpatterns = [
@@ -75,6 +76,7 @@ urlpatterns = [
     path("statements/", programs.statements, name="statements"),
     path("statements/<str:run>/", programs.statement, name="statement"),
     path("statements/<str:run>/csv", programs.download_statement, name="download_statement"),
+    path("api/v1/", api.urls),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/sessions/", include("allauth.usersessions.urls")),
