@@ -102,7 +102,9 @@ def _of_parts(name: str, names: tuple[str, ...], hint: Any) -> Any:
     """Shape a tuple of tuples as a list of objects, by the names of the places."""
     (inner, _) = get_args(hint)
     made = create_model(
-        name.removesuffix("es" if name.endswith("ses") else "s"), __base__=Said, **dict(zip(names, map(_type_of_field, get_args(inner)), strict=True))
+        name.removesuffix("es" if name.endswith("ses") else "s"),
+        __base__=Said,
+        **dict(zip(names, map(_type_of_field, get_args(inner)), strict=True)),
     )
     return list[Annotated[made, BeforeValidator(lambda value: dict(zip(names, value, strict=True)))]]
 
