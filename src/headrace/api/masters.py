@@ -346,11 +346,11 @@ def import_file(request: HttpRequest, file: File[UploadedFile], form: Form[Impor
     return {"id": importing.request_import(upload, by=by, at=at)}
 
 
-@read(router, "/imports/{uuid:run}", ImportOpened, tags=IMPORTS)
-def get_import(request: HttpRequest, run: uuid.UUID) -> object:
+@read(router, "/imports/{uuid:import_id}", ImportOpened, tags=IMPORTS)
+def get_import(request: HttpRequest, import_id: uuid.UUID) -> object:
     """Read an import with what was found."""
     viewer, at = caller(request)
-    shown, findings = importing.run_with_findings(run=run, viewer=viewer, at=at)
+    shown, findings = importing.run_with_findings(run=import_id, viewer=viewer, at=at)
     return {"run": shown, "findings": findings}
 
 
