@@ -287,12 +287,14 @@ class Shown:
     drafted_at: datetime
     activated_at: datetime | None
     steps: tuple[str, ...]
+    owner: str
+    terms: Terms
 
 
 def listed(viewer: Person, *, at: datetime) -> tuple[Shown, ...]:
     """List all versions, by program, the latest first. For people of the vendor who may read all."""
     access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
-    rows = Version.objects.select_related("program", "author").order_by("program__code", "-number")
+    rows = Version.objects.select_related("program__owner", "author").order_by("program__code", "-number")
     return tuple(_shown(row, viewer, at) for row in rows)
 
 
@@ -350,5 +352,7 @@ def _shown(row: Version, viewer: Person, at: datetime) -> Shown:
         author=str(row.author),
         drafted_at=row.drafted_at,
         activated_at=row.activated_at,
+        owner=str(row.program.owner),
+        terms=terms,
         steps=tuple(each for each in events(row.state) if each in _NEEDS and _NEEDS[each] in permissions),
     )

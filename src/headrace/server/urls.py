@@ -11,6 +11,7 @@ from headrace.portal import (
     pages,
     partner_pages,
     programs,
+    register,
     sales,
 )
 
@@ -73,6 +74,9 @@ urlpatterns = [
     path("requests/<uuid:request_id>/approve", programs.approve_request, name="approve_request"),
     path("requests/<uuid:request_id>/reject", programs.reject_request, name="reject_request"),
     path("requests/<uuid:request_id>/withdraw", programs.withdraw_request, name="withdraw_request"),
+    path("register/", register.register, name="register"),
+    path("register/programs.csv", register.register_file, name="register_file"),
+    path("register/budgets/ask", register.ask_budget, name="ask_budget"),
     path("assignments/", assignments.assignments, name="assignments"),
     path("assignments/assign", assignments.assign, name="assign"),
     path("assignments/leave", assignments.leave, name="leave_program"),
