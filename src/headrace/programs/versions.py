@@ -325,6 +325,12 @@ def latest_agreed(code: str) -> Terms:
     return Terms.model_validate(newest.document)
 
 
+def in_force(code: str, number: int) -> Terms | None:
+    """Give the terms of a version that came into force; null where there is none."""
+    row = Version.objects.filter(program__code=code, number=number, state__in=IN_FORCE).first()
+    return None if row is None else Terms.model_validate(row.document)
+
+
 def newest(code: str) -> Newest:
     """Give the newest version of a program, whatever its state. Refused as `program_unknown` where there is none."""
     row = Version.objects.filter(program__code=code).order_by("-number").first()

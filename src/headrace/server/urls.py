@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from headrace.portal import (
+    adjustments,
     assignments,
     catalogue_pages,
     files,
@@ -74,6 +75,10 @@ urlpatterns = [
     path("requests/<uuid:request_id>/approve", programs.approve_request, name="approve_request"),
     path("requests/<uuid:request_id>/reject", programs.reject_request, name="reject_request"),
     path("requests/<uuid:request_id>/withdraw", programs.withdraw_request, name="withdraw_request"),
+    path("adjustments/", adjustments.adjustments, name="adjustments"),
+    path("adjustments/ask", adjustments.ask, name="ask_adjustment"),
+    path("overrides/", adjustments.overrides, name="overrides"),
+    path("overrides/report.csv", adjustments.overrides_file, name="overrides_file"),
     path("register/", register.register, name="register"),
     path("register/programs.csv", register.register_file, name="register_file"),
     path("register/budgets/ask", register.ask_budget, name="ask_budget"),
