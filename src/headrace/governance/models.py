@@ -287,3 +287,28 @@ class SideDeal(Recorded):
     said = models.TextField()
     by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
+
+
+class Shadow(Recorded):
+    """A version that is calculated beside what was paid the old way, and posts nothing.
+
+    file: the old results. report: what holding them against it came to, as of a batch; empty until it was worked out.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        WORKING = "working"
+        DONE = "done"
+        REFUSED = "refused"
+
+    version = models.UUIDField()
+    program = models.CharField(max_length=100)
+    number = models.PositiveIntegerField()
+    file = models.UUIDField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WORKING)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    report = models.JSONField(default=dict)
+    reason = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from headrace.foundation import events
 from headrace.foundation.jobs import scheduled
-from headrace.governance import adjusting, reviewing
+from headrace.governance import adjusting, reviewing, shadow
 from headrace.sales import deliveries
 
 
@@ -22,6 +22,12 @@ def review_version(review: str) -> str:
 def take_back_arrived() -> int:
     """Take back what adjustments owe for lines that arrived; gives of how many."""
     return adjusting.take_back(at=timezone.now())
+
+
+@task
+def work_out_shadow(asked: str) -> str:
+    """Hold a version against old results."""
+    return shadow.work_out(shadow=uuid.UUID(asked), at=timezone.now())
 
 
 events.listen(deliveries.LOADED, take_back_arrived)

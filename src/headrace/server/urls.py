@@ -14,6 +14,7 @@ from headrace.portal import (
     programs,
     register,
     sales,
+    shadow,
 )
 
 urlpatterns = [
@@ -75,6 +76,11 @@ urlpatterns = [
     path("requests/<uuid:request_id>/approve", programs.approve_request, name="approve_request"),
     path("requests/<uuid:request_id>/reject", programs.reject_request, name="reject_request"),
     path("requests/<uuid:request_id>/withdraw", programs.withdraw_request, name="withdraw_request"),
+    path("shadow/", shadow.shadows, name="shadows"),
+    path("shadow/start/<uuid:version>", shadow.start, name="start_shadow"),
+    path("shadow/<uuid:shadow>", shadow.one_shadow, name="shadow"),
+    path("shadow/<uuid:shadow>/again", shadow.again, name="shadow_again"),
+    path("shadow/<uuid:shadow>/differences.csv", shadow.differences_file, name="shadow_file"),
     path("adjustments/", adjustments.adjustments, name="adjustments"),
     path("adjustments/ask", adjustments.ask, name="ask_adjustment"),
     path("overrides/", adjustments.overrides, name="overrides"),
