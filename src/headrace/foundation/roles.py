@@ -30,6 +30,7 @@ class Permission(StrEnum):
     SET_GUARDRAILS = "set_guardrails"
     WAIVE_GUARDRAIL = "waive_guardrail"
     APPROVE_BUDGET = "approve_budget"
+    ADJUST_EARNED = "adjust_earned"
     ACCEPT_TERMS = "accept_terms"
     READ_ALL = "read_all"
     READ_OWN = "read_own"
@@ -72,9 +73,12 @@ CARRIES: dict[Role, frozenset[Permission]] = {
             Permission.APPROVE_TERMS,
             Permission.RUN_PROGRAM,
             Permission.ASSIGN_PROGRAM,
+            Permission.ADJUST_EARNED,
         }
     ),
-    Role.ACCOUNT_MANAGER: frozenset({Permission.READ_ALL, Permission.ASSIGN_PROGRAM, Permission.EDIT_BANK_DATA}),
+    Role.ACCOUNT_MANAGER: frozenset(
+        {Permission.READ_ALL, Permission.ASSIGN_PROGRAM, Permission.EDIT_BANK_DATA, Permission.ADJUST_EARNED}
+    ),
     Role.FINANCE_ANALYST: frozenset(
         {
             Permission.READ_ALL,

@@ -16,6 +16,7 @@ from headrace.engine.terms.model import Input
 from headrace.foundation import access, acts
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
+from headrace.governance import budgets
 from headrace.governance.models import Assignment
 from headrace.partners import facts, segments
 from headrace.programs import versions
@@ -53,6 +54,8 @@ def assign(*, program: str, whom: Whom, from_on: date, by: Person, at: datetime)
         versions.hold(program)
         there = set(Assignment.objects.filter(program=program, state__in=_TAKES_PART).values_list("partner", flat=True))
         new = sorted(partners - there - own)
+        if new:
+            budgets.refuse_beyond(terms, len(own) + len(there) + len(new))
         for partner in new:
             Assignment(
                 program=program, partner=partner, from_on=from_on, terms_hash=terms_hash(terms),
@@ -151,6 +154,13 @@ def decide(*, assignment: uuid.UUID, accept: bool, reason: str = "", by: Person,
         if accept:
             bring_up_balances.enqueue()
     return row
+
+
+def partners_in(terms: Terms) -> int:
+    """Give how many take part or are offered to, by assignment or in the terms themselves."""
+    own = {row.earner for row in terms.inputs if row.enrolled_from is not None}
+    rows = Assignment.objects.filter(program=terms.program, state__in=_TAKES_PART)
+    return len(own | set(rows.values_list("partner", flat=True)))
 
 
 def inputs(programs: Collection[str]) -> Mapping[str, tuple[Input, ...]]:

@@ -117,12 +117,7 @@ def _simulated(of: Subject, source: Source) -> dict[str, Any]:
 
 
 def _lowered(of: Subject, source: Source) -> list[dict[str, str]]:
-    in_force = [Terms.model_validate(each) for each in DatabaseBook().programs()]
-    groups = {each.combine.group for each in (*of.before, of.terms) if each.combine is not None}
-    together = [
-        each for each in in_force
-        if each.program == of.program or (each.combine is not None and each.combine.group in groups)
-    ]  # fmt: skip
+    together = meeting(of)
     now = _earned(together, source)
     then = _earned([*together, *governed.enrolled([of.terms])], source)
     less = {owed: then.get(owed, ZERO) - amount for owed, amount in now.items() if then.get(owed, ZERO) < amount}
@@ -141,6 +136,17 @@ def _lowered(of: Subject, source: Source) -> list[dict[str, str]]:
             "currency": owed.currency,
         }
         for owed, difference in sorted(less.items(), key=lambda item: (item[1], repr(item[0])))
+    ]
+
+
+def meeting(of: Subject) -> list[Terms]:
+    """Give the versions in force of the program, and of those that meet it on lines."""
+    in_force = [Terms.model_validate(each) for each in DatabaseBook().programs()]
+    groups = {each.combine.group for each in (*of.before, of.terms) if each.combine is not None}
+    return [
+        each
+        for each in in_force
+        if each.program == of.program or (each.combine is not None and each.combine.group in groups)
     ]
 
 

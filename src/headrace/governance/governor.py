@@ -7,7 +7,7 @@ from typing import Any
 from headrace.engine.findings import Finding
 from headrace.engine.terms.model import Input
 from headrace.foundation.people import Person
-from headrace.governance import assigning, guardrails, reviewing
+from headrace.governance import assigning, budgets, guardrails, reviewing, side_deals
 from headrace.programs.governed import Subject, Ungoverned, governed_by
 from headrace.workflow.policies import Stage
 
@@ -44,8 +44,13 @@ class Governor(Ungoverned):
         reviewing.refuse_greater_effect(subject)
 
     def activated(self, subject: Subject, by: Person, at: datetime) -> None:
-        """Refuse an amendment that a partner who loses has not accepted."""
+        """Refuse an amendment that a partner who loses has not accepted, and what is beyond the budget."""
         reviewing.refuse_unaccepted(subject)
+        budgets.refuse_beyond(subject.terms, assigning.partners_in(subject.terms))
+
+    def unexplained(self, what: str, program: str, reason: str, by: Person, at: datetime) -> None:
+        """Keep the attempt."""
+        side_deals.record(what=what, program=program, said=reason, by=by, at=at)
 
 
 governed_by(Governor())

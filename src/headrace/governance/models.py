@@ -232,3 +232,83 @@ class Assignment(Recorded):
             ),
         )
         indexes = (models.Index("partner", name="governance_assignments_of"),)
+
+
+class Adjustment(Recorded):
+    """An amount by hand for a payee, under a version that is in force; posted to accounts of its own when it is approved.
+
+    lines: ids of the lines that it stands for, each with its share of the amount; arrived: those of them that came since.
+    evidence: id of a stored file.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        ASKED = "asked"
+        POSTED = "posted"
+        REJECTED = "rejected"
+        REVERSED = "reversed"
+
+    program = models.CharField(max_length=100)
+    number = models.PositiveIntegerField()
+    payee = models.CharField(max_length=64)
+    period_from = models.DateField(null=True)
+    period_until = models.DateField(null=True)
+    amount = ExactField()
+    currency = models.CharField(max_length=12)
+    reason_code = models.CharField(max_length=40)
+    note = models.TextField()
+    evidence = models.UUIDField()
+    lines = models.JSONField(default=dict)
+    arrived = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    decided_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+", null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state="asked", decided_by__isnull=True)
+                | Q(state="rejected", decided_by__isnull=False)
+                | (Q(state__in=("posted", "reversed"), decided_by__isnull=False) & ~Q(decided_by=F("asked_by"))),
+                name="governance_adjustment_takes_two",
+            ),
+        )
+        indexes = (models.Index("payee", name="governance_adjustments_of"),)
+
+
+class SideDeal(Recorded):
+    """An attempt to owe what no approved version explains. It was refused, and is kept."""
+
+    what = models.CharField(max_length=60)
+    program = models.CharField(max_length=100)
+    said = models.TextField()
+    by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+
+class Shadow(Recorded):
+    """A version that is calculated beside what was paid the old way, and posts nothing.
+
+    file: the old results. report: what holding them against it came to, as of a batch; empty until it was worked out.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        WORKING = "working"
+        DONE = "done"
+        REFUSED = "refused"
+
+    version = models.UUIDField()
+    program = models.CharField(max_length=100)
+    number = models.PositiveIntegerField()
+    file = models.UUIDField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WORKING)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    report = models.JSONField(default=dict)
+    reason = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True)

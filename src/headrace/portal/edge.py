@@ -45,6 +45,7 @@ _STATUS = {
     "pack_unknown": 404,
     "acceptance_unknown": 404,
     "guardrail_unknown": 404,
+    "shadow_unknown": 404,
     "assignment_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")

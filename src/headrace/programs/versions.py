@@ -287,12 +287,14 @@ class Shown:
     drafted_at: datetime
     activated_at: datetime | None
     steps: tuple[str, ...]
+    owner: str
+    terms: Terms
 
 
 def listed(viewer: Person, *, at: datetime) -> tuple[Shown, ...]:
     """List all versions, by program, the latest first. For people of the vendor who may read all."""
     access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
-    rows = Version.objects.select_related("program", "author").order_by("program__code", "-number")
+    rows = Version.objects.select_related("program__owner", "author").order_by("program__code", "-number")
     return tuple(_shown(row, viewer, at) for row in rows)
 
 
@@ -328,6 +330,12 @@ def latest_agreed(code: str) -> Terms:
     return Terms.model_validate(newest.document)
 
 
+def in_force(code: str, number: int) -> Terms | None:
+    """Give the terms of a version that came into force; null where there is none."""
+    row = Version.objects.filter(program__code=code, number=number, state__in=IN_FORCE).first()
+    return None if row is None else Terms.model_validate(row.document)
+
+
 def newest(code: str) -> Newest:
     """Give the newest version of a program, whatever its state. Refused as `program_unknown` where there is none."""
     row = Version.objects.filter(program__code=code).order_by("-number").first()
@@ -355,5 +363,7 @@ def _shown(row: Version, viewer: Person, at: datetime) -> Shown:
         author=str(row.author),
         drafted_at=row.drafted_at,
         activated_at=row.activated_at,
+        owner=str(row.program.owner),
+        terms=terms,
         steps=tuple(each for each in events(row.state) if each in _NEEDS and _NEEDS[each] in permissions),
     )

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from headrace.api.operations import api
 from headrace.portal import (
+    adjustments,
     assignments,
     catalogue_pages,
     closing,
@@ -14,7 +15,9 @@ from headrace.portal import (
     pages,
     partner_pages,
     programs,
+    register,
     sales,
+    shadow,
     token_pages,
 )
 
@@ -99,6 +102,18 @@ urlpatterns = [
     path("requests/<uuid:request_id>/approve", programs.approve_request, name="approve_request"),
     path("requests/<uuid:request_id>/reject", programs.reject_request, name="reject_request"),
     path("requests/<uuid:request_id>/withdraw", programs.withdraw_request, name="withdraw_request"),
+    path("shadow/", shadow.shadows, name="shadows"),
+    path("shadow/start/<uuid:version>", shadow.start, name="start_shadow"),
+    path("shadow/<uuid:shadow>", shadow.one_shadow, name="shadow"),
+    path("shadow/<uuid:shadow>/again", shadow.again, name="shadow_again"),
+    path("shadow/<uuid:shadow>/differences.csv", shadow.differences_file, name="shadow_file"),
+    path("adjustments/", adjustments.adjustments, name="adjustments"),
+    path("adjustments/ask", adjustments.ask, name="ask_adjustment"),
+    path("overrides/", adjustments.overrides, name="overrides"),
+    path("overrides/report.csv", adjustments.overrides_file, name="overrides_file"),
+    path("register/", register.register, name="register"),
+    path("register/programs.csv", register.register_file, name="register_file"),
+    path("register/budgets/ask", register.ask_budget, name="ask_budget"),
     path("assignments/", assignments.assignments, name="assignments"),
     path("assignments/assign", assignments.assign, name="assign"),
     path("assignments/leave", assignments.leave, name="leave_program"),

@@ -246,6 +246,16 @@ def approved_facts(kind: str, subject: str) -> Mapping[str, Any] | None:
     return None if row is None else dict(row.facts)
 
 
+def approvers(kind: str) -> Mapping[str, tuple[str, ...]]:
+    """Give who approved the last approved request of a kind, by its subject."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in _rows().filter(kind=kind, state=Request.State.APPROVED).order_by("closed_at"):
+        found[row.subject] = tuple(
+            str(each.decided_by) for each in sorted(row.decisions.all(), key=lambda one: one.stage)
+        )
+    return found
+
+
 def _rows() -> Any:
     return Request.objects.select_related("maker").prefetch_related("decisions__decided_by")
 

@@ -49,6 +49,22 @@ def until(first: date | None, after: date | None) -> str:
     return " ".join(text for text in (str(first or ""), f"until {after}" if after else "on") if text)
 
 
+_ORDER = (
+    "key", "change", "for the partner", "program", "payee kind", "payee", "partner", "name", "from", "until", "cause", "rows",
+    "earned", "now", "old", "shadow", "then", "less", "difference", "currency",
+)  # fmt: skip
+
+
+@register.filter
+def in_order(row: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Give the cells of a row that was kept as JSON, which a database may put in any order.
+
+    >>> in_order({"less": "5", "payee": "A"})
+    [('payee', 'A'), ('less', '5')]
+    """
+    return sorted(row.items(), key=lambda cell: _ORDER.index(cell[0]) if cell[0] in _ORDER else len(_ORDER))
+
+
 @register.filter
 def words(value: Any) -> str:
     """Write a fact of a request: amounts by currency as a list, a name of ours in words, anything else as it is.
