@@ -33,7 +33,7 @@ class Books:
     def event(self, on: date = date(2026, 1, 15), cause: Cause | None = None, *, closing: bool = False) -> Event:
         self.now += timedelta(hours=1)
         cause = cause or Cause("test", str(next(self.number)))
-        return Event(company=self.company, cause=cause, on=on, at=self.now, closing=closing)
+        return Event(company=self.company, cause=cause, on=on, at=self.now, closing=closing, by=self.maker)
 
     def of(self, kind: Kind, key: Key | None = None, **asked: date | datetime) -> Decimal:
         """Give what stands on the accounts of a kind: credits − debits."""

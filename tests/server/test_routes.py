@@ -104,6 +104,9 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "hand_over_journal": ("post", CLOSERS, 404, 403),
     "close": ("get", READERS, 404, 403),
     "explain_check": ("post", CLOSERS, 404, 403),
+    "opening_journals": ("get", READERS, 200, 403),
+    "propose_opening": ("post", CLOSERS, 422, 403),
+    "approve_opening": ("post", CLOSERS, 404, 403),
     "prove": ("post", CLOSERS, 302, 403),
     "ask_for_pack": ("post", CLOSERS, 404, 403),
     "download_pack": ("get", READERS, 404, 403),
@@ -167,6 +170,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
         for name in ("close_period", "ask_period", "decide_period", "hand_over_journal")
     },
     **{name: {"period": uuid.UUID(int=1)} for name in ("close", "explain_check", "ask_for_pack")},
+    "approve_opening": {"journal": uuid.UUID(int=1)},
     "download_pack": {"which": uuid.UUID(int=1)},
     "account_confirm_email": {"key": "x"},
     "account_reset_password_from_key": {"uidb36": "x", "key": "y"},

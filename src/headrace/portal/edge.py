@@ -39,6 +39,7 @@ _STATUS = {
     "posting_unknown": 404,
     "period_unknown": 404,
     "pack_unknown": 404,
+    "opening_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 

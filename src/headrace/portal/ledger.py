@@ -1,6 +1,7 @@
 """Pages of the books for finance and auditors: trial balance, roll-forward, postings with their cause, accounting periods."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,11 +14,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from headrace.engine.findings import Refusal
+from headrace.engine.findings import Finding, Refusal
 from headrace.foundation import access, companies
 from headrace.foundation.companies import Company
 from headrace.foundation.roles import VENDOR, Permission
-from headrace.ledger import general_ledger, periods, reading
+from headrace.ledger import general_ledger, opening, periods, reading
 from headrace.ledger.desk import AccountKey
 from headrace.ledger.kinds import Column
 from headrace.portal.edge import person
@@ -279,3 +280,61 @@ def _query(request: HttpRequest) -> str:
     asked = request.GET.copy()
     asked.pop("before", None)
     return asked.urlencode()
+
+
+class OpeningForm(forms.Form):
+    """The balances of an older system."""
+
+    company = forms.ChoiceField(choices=lambda: [(one.code, f"{one.code} · {one.name}") for one in companies.listed()])
+    on = forms.DateField(label="As of", widget=forms.DateInput(attrs={"type": "date"}))
+    file = forms.FileField(label="Balances (CSV)", help_text=f"Columns: {', '.join(opening.COLUMNS)}.")
+
+
+@login_required
+@require_GET
+def opening_journals(request: HttpRequest) -> HttpResponse:
+    """Show what is carried over from an older system, and the form to propose it."""
+    return _opening(request, OpeningForm(), ())
+
+
+def _opening(request: HttpRequest, form: OpeningForm, findings: Sequence[Finding], status: int = 200) -> HttpResponse:
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.READ_LEDGER, now.date())
+    context = {
+        "journals": [(one, opening.listed(one, person(request), at=now)) for one in companies.listed()],
+        "form": form, "findings": findings[:FINDINGS_MAX], "more": max(0, len(findings) - FINDINGS_MAX),
+        "may_close": Permission.CLOSE_PERIOD in access.permitted(person(request), VENDOR, now.date()),
+    }  # fmt: skip
+    return render(request, "portal/ledger/opening.html", context, status=status)
+
+
+FINDINGS_MAX = 200
+
+
+@login_required
+@require_POST
+def propose_opening(request: HttpRequest) -> HttpResponse:
+    """Propose an opening journal; every row that cannot be is shown, and then nothing is kept."""
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.CLOSE_PERIOD, now.date())
+    form = OpeningForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _opening(request, form, (), status=422)
+    given = form.cleaned_data
+    try:
+        rows = opening.read_file(given["file"].read())
+        opening.propose(company=companies.find(given["company"]), on=given["on"], rows=rows, by=person(request), at=now)
+    except Refusal as refusal:
+        form.add_error(None, refusal.message)
+        return _opening(request, form, refusal.findings, status=422)
+    messages.success(request, "Proposed. A second person holds its totals against the old books, and approves it.")
+    return redirect("opening_journals")
+
+
+@login_required
+@require_POST
+def approve_opening(request: HttpRequest, journal: uuid.UUID) -> HttpResponse:
+    """Approve an opening journal as the second person."""
+    opening.approve(journal=journal, by=person(request), at=timezone.now())
+    messages.success(request, "Approved and posted.")
+    return redirect("opening_journals")
