@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from io import BytesIO
 
 from django.utils import timezone
@@ -50,17 +51,20 @@ class Team:
     partner_b: Person
 
 
+def member_with(admins: Admins, name: str, role: Role, organisation: str = VENDOR, *, at: datetime) -> Person:
+    """Invite somebody with a role that both administrators agreed to."""
+    member = people.invite(email=f"{name}@example.com", name=name, organisation=organisation, by=admins[0], at=at)
+    asked = access.request_role(membership=member.pk, role=role, by=admins[0], from_on=at.date(), at=at)
+    access.approve_role(grant=asked.pk, by=admins[1], at=at)
+    assert (role in PARTNER_ROLES) == (organisation != VENDOR)
+    return member.person
+
+
 def team(admins: Admins, at: datetime | None = None) -> Team:
     """Invite everybody, with roles that two administrators agreed to, and open the books of the one company, in dollars."""
     at = at or timezone.now()
 
-    def make(name: str, role: Role, organisation: str = VENDOR) -> Person:
-        member = people.invite(email=f"{name}@example.com", name=name, organisation=organisation, by=admins[0], at=at)
-        asked = access.request_role(membership=member.pk, role=role, by=admins[0], from_on=at.date(), at=at)
-        access.approve_role(grant=asked.pk, by=admins[1], at=at)
-        assert (role in PARTNER_ROLES) == (organisation != VENDOR)
-        return member.person
-
+    make = partial(member_with, admins, at=at)
     made = Team(
         loader=make("loader", Role.CHANNEL_OPERATIONS),
         author=make("author", Role.PROGRAM_MANAGER),
@@ -81,9 +85,16 @@ def activated(people_: Team, text: str = TERMS) -> Version:
     at = timezone.now()
     version = versions.draft(text=text, by=people_.author, at=at)
     versions.step(version=version.pk, event="submit", by=people_.author, at=at)
-    (asked,) = [each for each in requests.listed(people_.approver, at=at) if each.state == "open"]
+    if not waiting(people_):
+        work()  # the effect of an amendment is worked out first
+    (asked,) = waiting(people_)
     requests.approve(request=asked.request, by=people_.approver, at=at)
     return versions.step(version=version.pk, event="activate", by=people_.author, at=at)
+
+
+def waiting(people_: Team) -> list[requests.Asked]:
+    """List the requests that are open."""
+    return [each for each in requests.listed(people_.controller, at=timezone.now()) if each.state == "open"]
 
 
 def delivered(people_: Team, text: str, name: str = "june.csv", **further: object) -> Delivery:

@@ -74,6 +74,16 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "deliver": ("post", LOADERS, 422, 403),
     "save_profile": ("post", LOADERS, 422, 403),
     "delivery": ("get", STAFF, 404, 403),
+    "delivery_rows": ("get", STAFF, 404, 403),
+    "send_again": ("post", LOADERS, 404, 403),
+    "repair_desk": ("get", STAFF, 200, 403),
+    "map_name": ("post", LOADERS, 422, 403),
+    "decide_rule": ("post", FINANCE, 422, 403),
+    "desk_row": ("get", STAFF, 404, 403),
+    "corrections": ("get", STAFF, 200, 403),
+    "reverse_batch": ("post", LOADERS, 422, 403),
+    "correct_line": ("post", LOADERS, 422, 403),
+    "repair_row": ("post", LOADERS, 404, 403),
     "programs": ("get", STAFF, 200, 403),
     "write_terms": ("get", AUTHORS, 200, 403),
     "save_terms": ("post", AUTHORS, 422, 403),
@@ -85,6 +95,20 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "approve_request": ("post", STAFF, 404, 403),
     "reject_request": ("post", STAFF, 404, 403),
     "withdraw_request": ("post", STAFF, 404, 403),
+    "assignments": ("get", STAFF | PARTNERS, 200, 403),
+    "assign": ("post", ASSIGNERS, 422, 403),
+    "leave_program": ("post", ASSIGNERS, 422, 403),
+    "accept_assignment": ("post", STAFF | PARTNERS, 404, 403),
+    "decline_assignment": ("post", STAFF | PARTNERS, 404, 403),
+    "load_inputs": ("post", AUTHORS, 422, 403),
+    "guardrails": ("get", STAFF, 200, 403),
+    "propose_guardrail": ("post", FINANCE, 422, 403),
+    "end_guardrail": ("post", FINANCE, 404, 403),
+    "version_guardrails": ("get", STAFF, 404, 403),
+    "ask_exception": ("post", AUTHORS, 404, 403),
+    "acceptances": ("get", STAFF | PARTNERS, 200, 403),
+    "accept_terms": ("post", STAFF | PARTNERS, 404, 403),
+    "decline_terms": ("post", STAFF | PARTNERS, 404, 403),
     "balances": ("get", STAFF | PARTNERS, 200, 403),
     "balance": ("get", STAFF | PARTNERS, 404, 403),
     "statements": ("get", STAFF | PARTNERS, 200, 403),
@@ -154,7 +178,9 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "refuse_level": {"proposal": uuid.UUID(int=1)},
     "product": {"product": uuid.UUID(int=1)},
     "import": {"run": uuid.UUID(int=1)},
-    "delivery": {"delivery": uuid.UUID(int=1)},
+    **{name: {"delivery": uuid.UUID(int=1)} for name in ("delivery", "delivery_rows", "send_again")},
+    "desk_row": {"row": uuid.UUID(int=1)},
+    "repair_row": {"row": uuid.UUID(int=1), "act": "correct"},
     "step_version": {"version": uuid.UUID(int=1), "event": "submit"},
     "program": {"code": "unknown"},
     "ask_to_finalise": {"code": "unknown"},
@@ -162,6 +188,12 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "approve_request": {"request_id": uuid.UUID(int=1)},
     "reject_request": {"request_id": uuid.UUID(int=1)},
     "withdraw_request": {"request_id": uuid.UUID(int=1)},
+    "load_inputs": {"code": "unknown"},
+    **{name: {"assignment": uuid.UUID(int=1)} for name in ("accept_assignment", "decline_assignment")},
+    "end_guardrail": {"guardrail": uuid.UUID(int=1)},
+    "version_guardrails": {"version": uuid.UUID(int=1)},
+    "ask_exception": {"guardrail": uuid.UUID(int=1), "version": uuid.UUID(int=1)},
+    **{name: {"acceptance": uuid.UUID(int=1)} for name in ("accept_terms", "decline_terms")},
     "statement": {"run": "unknown"},
     "download_statement": {"run": "unknown"},
     "ledger_posting": {"company": "DE", "posting": 1},
@@ -217,7 +249,8 @@ def test_asvs_8_3_1_everybody_sees_what_is_expected_and_no_more(who: str, admins
     seen, expected = {}, {}
     for name, (method, allowed, status, otherwise) in OURS.items():
         address = reverse(name, kwargs=ARGUMENTS.get(name))
-        data = {"reason": "not needed"} if name.startswith(("refuse_", "reject_", "explain_")) else {}
+        starts = ("refuse_", "reject_", "explain_", "decline_", "end_", "ask_exc")
+        data = {"reason": "not needed"} if name.startswith(starts) else {}
         seen[name] = getattr(client, method)(address, data, secure=True).status_code
         expected[name] = SIGN_IN if who == ANYBODY else status if who in allowed else otherwise
     for name, (to_anybody, to_a_person) in SIGN_IN_PAGES.items():

@@ -18,7 +18,7 @@ from headrace.foundation.models import Person
 from headrace.programs import balances, finalising, versions
 from headrace.programs.models import Finalisation, FinalPosting, LivePosting, LiveStatement, Version
 from headrace.sales import deliveries
-from headrace.sales.models import Batch, Delivery
+from headrace.sales.models import Batch, Delivery, DeskFault, DeskRow
 from headrace.workflow import requests
 from headrace.workflow.models import Request
 from tests.server.channel import FEBRUARY, JANUARY, TERMS, Team, activated, delivered, team, work
@@ -156,6 +156,7 @@ def test_what_is_posted_is_what_was_approved_or_nothing(channel: Team) -> None:
     changed = TERMS.replace("1000, rate: 0.2", "500, rate: 0.3").replace("name:", "version: 2\nname:")
     second = versions.draft(text=changed.replace("from: 2026-01-01", "from: 2026-01-02"), by=channel.author, at=now)
     versions.step(version=second.pk, event="submit", by=channel.author, at=now)
+    work()
     by_kind = {each.kind: each for each in requests.listed(channel.controller, at=now) if each.state == "open"}
     requests.approve(request=by_kind["program_version"].request, by=channel.approver, at=now)
     versions.step(version=second.pk, event="activate", by=channel.author, at=now)
@@ -183,6 +184,8 @@ def test_a_second_try_reports_what_the_first_would_have(channel: Team) -> None:
     again.state, again.done_at, again.report = "queued", None, {}
     again.save()
     first.findings.all().delete()
+    DeskFault.objects.all().delete()
+    DeskRow.objects.all().delete()
     assert deliveries.load(delivery=again.pk, at=timezone.now()) == "loaded"
     again.refresh_from_db()
     assert (again.report, list(again.findings.values_list("row", "code")), again.batch_seq) == (report, findings, 1)

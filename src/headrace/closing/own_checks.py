@@ -11,22 +11,22 @@ from headrace.closing.checks import Check, Close, Item, Severity, posting_kinds,
 from headrace.ledger import exchange, reading
 from headrace.ledger.kinds import REVALUED, Kind
 from headrace.programs import balances, entering, finalising, placing, unfinished
-from headrace.sales import waiting
+from headrace.sales import correcting, outstanding, repairing
 from headrace.workflow import requests
 
 PROOF_DAYS_MAX = 1
 
 
 def _files_waiting(close: Close) -> Iterator[Item]:
-    for each in waiting.not_loaded():
+    for each in outstanding.not_loaded():
         yield Item(f"{each.name} is not loaded yet.", "delivery", {"delivery": str(each.delivery)})
-    for number, source, state in waiting.batches_not_posted():
+    for number, source, state in outstanding.batches_not_posted():
         yield Item(f"Batch {number} ({source}) is {state} and not in the balances.")
 
 
 def _rows_waiting(close: Close) -> Iterator[Item]:
     since = datetime.combine(close.period.from_on, time.min, UTC)
-    for each in waiting.rows_waiting(since=since):
+    for each in outstanding.rows_waiting(since=since):
         what = f"{each.rejected} row(s) rejected, {each.held} held" if each.rejected or each.held else "refused"
         yield Item(f"{each.name}: {what}.", "delivery", {"delivery": str(each.delivery)})
 
@@ -116,7 +116,8 @@ def _requests_open(close: Close) -> Iterator[Item]:
 
 
 B, E = Severity.BLOCKS, Severity.EXPLAIN
-posts(finalising.KIND)
+for _kind in (finalising.KIND, repairing.KIND, correcting.BATCH, correcting.LINE):
+    posts(_kind)
 for _code, _label, _severity, _mend, _look in (
     ("files_waiting", "Files and batches that are not posted", B, "Let the worker finish them.", _files_waiting),
     ("rates_missing", "Missing rates", B, "Load the rates of the period's last day.", _rates_missing),

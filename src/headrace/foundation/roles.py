@@ -26,6 +26,11 @@ class Permission(StrEnum):
     CLOSE_PERIOD = "close_period"
     READ_LEDGER = "read_ledger"
     READ_AUDIT = "read_audit"
+    LOWER_EARNED = "lower_earned"
+    SET_GUARDRAILS = "set_guardrails"
+    WAIVE_GUARDRAIL = "waive_guardrail"
+    APPROVE_BUDGET = "approve_budget"
+    ACCEPT_TERMS = "accept_terms"
     READ_ALL = "read_all"
     READ_OWN = "read_own"
     MANAGE_OWN_USERS = "manage_own_users"
@@ -55,7 +60,9 @@ PARTNER_ROLES = frozenset({Role.PARTNER_USER, Role.PARTNER_ADMIN, Role.SALES_REP
 
 CARRIES: dict[Role, frozenset[Permission]] = {
     Role.PARTNER_USER: frozenset({Permission.READ_OWN}),
-    Role.PARTNER_ADMIN: frozenset({Permission.READ_OWN, Permission.MANAGE_OWN_USERS, Permission.EDIT_BANK_DATA}),
+    Role.PARTNER_ADMIN: frozenset(
+        {Permission.READ_OWN, Permission.MANAGE_OWN_USERS, Permission.EDIT_BANK_DATA, Permission.ACCEPT_TERMS}
+    ),
     Role.SALES_REP: frozenset({Permission.READ_OWN}),
     Role.CHANNEL_OPERATIONS: frozenset({Permission.READ_ALL, Permission.LOAD_DATA, Permission.REPAIR_DATA}),
     Role.PROGRAM_MANAGER: frozenset(
@@ -75,6 +82,8 @@ CARRIES: dict[Role, frozenset[Permission]] = {
             Permission.APPROVE_CLAIM,
             Permission.APPROVE_PAYOUT,
             Permission.FINALISE,
+            Permission.SET_GUARDRAILS,
+            Permission.APPROVE_BUDGET,
             Permission.CLOSE_PERIOD,
         }
     ),
@@ -85,6 +94,10 @@ CARRIES: dict[Role, frozenset[Permission]] = {
             Permission.APPROVE_TERMS,
             Permission.APPROVE_PAYOUT,
             Permission.FINALISE,
+            Permission.LOWER_EARNED,
+            Permission.SET_GUARDRAILS,
+            Permission.WAIVE_GUARDRAIL,
+            Permission.APPROVE_BUDGET,
             Permission.RELEASE_PAYMENT,
             Permission.CLOSE_PERIOD,
         }

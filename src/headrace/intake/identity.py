@@ -13,14 +13,15 @@ def base_id(mapping: Mapping) -> str:
     """Give SQL for the identity that the source gives a row, before equal rows are numbered; null where a key column is empty.
 
     source:value:value…, where : # ~ % inside a value are written %3A %23 %7E %25, so that no two keys give one identity.
-    A released row that had a number keeps it, for the rows that it is equal to are not in its file.
+    A released or repaired row that had a number keeps it, for the rows that it is equal to are not in its file.
     """
     base = _source_id(mapping)
-    if mapping.release is None or "_line_id" not in mapping.staged.columns:
+    if not (mapping.release or mapping.repairs) or "_line_id" not in mapping.staged.columns:
         return base
     had = mapping.column("_line_id")
     numbered = f"starts_with({had}, {base} || '#') AND regexp_matches({had}, '#[0-9]+$')"
-    return f"CASE WHEN {mapping.release} = 'yes' AND {numbered} THEN {had} ELSE {base} END"
+    asked = "true" if mapping.repairs else f"{mapping.release} = 'yes'"
+    return f"CASE WHEN {asked} AND {numbered} THEN {had} ELSE {base} END"
 
 
 def _source_id(mapping: Mapping) -> str:

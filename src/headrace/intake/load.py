@@ -18,12 +18,12 @@ import pyarrow as pa
 
 from headrace.engine.findings import Refusal
 from headrace.engine.schema import LINES
-from headrace.intake import identity, plausibility, standing, verdicts
+from headrace.intake import identity, plausibility, standing, verdicts, waiting
 from headrace.intake.delimited import CsvForm
 from headrace.intake.findings_log import DETAIL_MAX, FindingLog
 from headrace.intake.mapping import SQL_TYPES, map_file, read_lines
 from headrace.intake.mapping import Mapping as LineMapping
-from headrace.intake.profile import ControlTotals, Profile
+from headrace.intake.profile import ControlTotals, FileForm, Profile
 from headrace.intake.rejects import write_rejects
 from headrace.intake.report import FileReport, Report
 from headrace.intake.staging import ROW, Staged, literal, quote
@@ -40,7 +40,9 @@ class Request:
 
     references: partners and products, as tables of engine.schema. period: half-open, what a replacing file stands for.
     expected: control totals of this delivery. received_on: the day on which the files arrived. release: load the held rows that
-    a reviewer marked in a file of rejects.
+    a reviewer marked in a file of rejects. repairs: the file holds rows of a file of rejects, in UTF-8 and parted by commas, each
+    of which stands for itself: no control total, no quarantine. aliases: what names of this source stand for, by kind of record.
+    waiting_max: give rows that did not load one by one, if there are at most so many.
     """
 
     received_on: dt.date
@@ -49,6 +51,9 @@ class Request:
     expected: ControlTotals | None = None
     shrinkage_confirmed: bool = False
     release: bool = False
+    repairs: bool = False
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    waiting_max: int = 0
     dry_run: bool = False
     detail_max: int = DETAIL_MAX
 
@@ -96,8 +101,10 @@ def _load_file(
     scratch: Path,
 ) -> FileReport:
     log = FindingLog(str(path), request.detail_max)
-    staged = _stage(path, profile, log, scratch)
-    mapping = map_file(profile, staged, log, release=request.release) if staged is not None else None
+    staged = _stage(path, profile, log, scratch, repairs=request.repairs)
+    mapping = None
+    if staged is not None:
+        mapping = map_file(profile, staged, log, release=request.release, repairs=request.repairs)
     if staged is None or mapping is None:
         return _refused(path, profile, log)
     loading = _Loading(con, path, profile, store, request, out, scratch, log, staged, mapping)
@@ -118,8 +125,8 @@ def _refused(path: Path, profile: Profile, log: FindingLog) -> FileReport:
     )
 
 
-def _stage(path: Path, profile: Profile, log: FindingLog, scratch: Path) -> Staged | None:
-    form = profile.file
+def _stage(path: Path, profile: Profile, log: FindingLog, scratch: Path, *, repairs: bool) -> Staged | None:
+    form = FileForm(encoding="utf-8", delimiter=",") if repairs else profile.file
     return stage_file(
         path,
         log,
@@ -151,6 +158,7 @@ class _Loading:
         verdicts.begin(con)
         standing.begin(con)
         read_lines(con, self.mapping, identity.base_id(self.mapping))
+        plausibility.resolve_names(con, self.mapping, request.aliases, self.log)
         verdicts.note_bad_values(con, self.mapping)
         totals = self._control_totals()
         reasons = plausibility.check_rows(con, self.mapping)
@@ -166,7 +174,7 @@ class _Loading:
         written, reversed_lines = self._write_lines(with_reversals=comparison is not None)
         appended = self._append(written)
         verdicts.log_faults(con, self.log, self.mapping.styles, reasons)
-        return self._report(totals, comparison, appended, reversed_lines)
+        return self._report(totals, comparison, appended, reversed_lines, reasons)
 
     def _decide(self) -> None:
         verdicts.decide(self.con)
@@ -175,7 +183,7 @@ class _Loading:
     def _control_totals(self) -> dict[str, tuple[Decimal, Decimal]]:
         """Compare what the sender states with what the file holds, as written; a difference is an error of the file."""
         stated = self.request.expected or self.profile.control_totals
-        if stated is None:
+        if stated is None or self.request.repairs:
             return {}
         rows, quantity, amount = self.con.execute(
             "SELECT count(*), coalesce(sum(_quantity), 0), coalesce(sum(_amount), 0) FROM lines_read"
@@ -212,7 +220,7 @@ class _Loading:
             )
             return True
         limit = self.profile.quarantine_above
-        if limit is None:
+        if limit is None or self.request.repairs:
             return False
         received, stopped = self.con.execute(
             f"SELECT (SELECT count(*) FROM lines_read), (SELECT count(DISTINCT {ROW}) FROM faults WHERE action = 'reject')"
@@ -333,6 +341,7 @@ class _Loading:
         comparison: standing.Comparison | None,
         appended: Appended | None,
         reversed_lines: int,
+        reasons: Mapping[str, str],
     ) -> FileReport:
         con = self.con
         tallies = verdicts.tallies(con, ragged_rows=self.staged.ragged_rows)
@@ -340,6 +349,8 @@ class _Loading:
         kept = tallies["rejected"].rows + tallies["held"].rows > 0
         if kept:
             write_rejects(con, self.mapping, rejects, scratch=self.scratch)
+        stopped = tallies["rejected"].rows + tallies["held"].rows
+        each = waiting.waiting_rows(con, self.mapping, reasons) if 0 < stopped <= self.request.waiting_max else ()
         added = tallies["loaded"].rows + reversed_lines
         return FileReport(
             file=str(self.path),
@@ -353,7 +364,15 @@ class _Loading:
             finding_counts=self.log.counts(),
             rejects=rejects if kept else None,
             batch_seq=appended.batch_seq if appended else None,
+            waiting=each,
+            waiting_columns=waiting.columns(self.mapping),
+            unchanged_rows=self._unchanged_rows(),
         )
+
+    def _unchanged_rows(self) -> tuple[int, ...]:
+        if not self.request.repairs:
+            return ()
+        return tuple(row for (row,) in self.con.execute(f"SELECT {ROW} FROM unchanged_rows ORDER BY 1").fetchall())
 
 
 def _taken(profile: Profile, con: duckdb.DuckDBPyConnection) -> str:

@@ -46,13 +46,17 @@ class MappedField:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How a file becomes lines. release: SQL of what a reviewer wrote under `_release`, in small letters, if asked for."""
+    """How a file becomes lines. release: SQL of what a reviewer wrote under `_release`, in small letters, if asked for.
+
+    repairs: the file holds rows of a file of rejects, each of which stands for itself.
+    """
 
     profile: Profile
     staged: Staged
     styles: Styles
     fields: tuple[MappedField, ...]
     release: str | None = None
+    repairs: bool = False
 
     def has(self, name: str) -> bool:
         """Tell whether this file gives a field."""
@@ -103,8 +107,13 @@ def number_literal(number: Decimal) -> str:
     return f"CAST('{number:f}' AS {SQL_DECIMAL})"
 
 
-def map_file(profile: Profile, staged: Staged, log: FindingLog, *, release: bool = False) -> Mapping | None:
-    """Match a profile to a file; null with a finding for each column that is not there. release: as a reviewer marked it."""
+def map_file(
+    profile: Profile, staged: Staged, log: FindingLog, *, release: bool = False, repairs: bool = False
+) -> Mapping | None:
+    """Match a profile to a file; null with a finding for each column that is not there. release: as a reviewer marked it.
+
+    repairs: as in Mapping.
+    """
     missing = [(c, where) for c, where in profile.source_columns().items() if staged.position(c) is None]
     for column, where in missing:
         log.add(
@@ -132,7 +141,7 @@ def map_file(profile: Profile, staged: Staged, log: FindingLog, *, release: bool
     }
     plain = {name: _map_field(name, field, staged, styles) for name, field in there.items() if not field.multiply}
     fields = tuple(plain.get(name) or _map_product(name, field, plain) for name, field in there.items())
-    mapping = Mapping(profile, staged, styles, fields)
+    mapping = Mapping(profile, staged, styles, fields, repairs=repairs)
     return replace(mapping, release=f"lower({mapping.column('_release')})") if release else mapping
 
 

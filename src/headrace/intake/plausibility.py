@@ -15,11 +15,40 @@ from headrace.intake.staging import ROW, TEXT, literal, quote
 from headrace.intake.store import FactStore
 from headrace.intake.verdicts import Check, note, note_checks
 
-_KNOWN = {
+KNOWN = {
     "partner": ("partner_id", "partners", "partner_id"),
     "product": ("product_id", "products", "product_id"),
     "buyer": ("buyer_id", "partners", "partner_id"),
+    "customer": ("customer_id", "customers", "customer_id"),
 }
+"""What a row names: the field, the table of those that are known, and its column."""
+NAMES = {
+    "partner_id": "partner",
+    "buyer_id": "partner",
+    "reporter_id": "partner",
+    "product_id": "product",
+    "customer_id": "customer",
+}
+"""Which kind of record a field names."""
+
+
+def resolve_names(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, aliases: MappingOf[str, MappingOf[str, str]], log: FindingLog
+) -> None:
+    """Put what a source's names stand for in their place. aliases: by kind of record, name → id. No identity changes."""
+    for field, kind in NAMES.items():
+        named = aliases.get(kind, {})
+        if not named or not mapping.has(field):
+            continue
+        names = pa.table({"name": list(named), "stands_for": list(named.values())})
+        con.register("named", names)
+        (changed,) = con.execute(
+            f"UPDATE lines_read SET {field} = stands_for FROM named WHERE lines_read.{field} = named.name"
+        ).fetchall()[0]
+        con.unregister("named")
+        if changed:
+            told = f"{changed:,} rows name a {kind} as this source does; the {kind} that is meant was put in its place."
+            log.add("name_resolved", told, severity="info", column=field)
 
 
 def check_rows(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, str]:
@@ -65,7 +94,7 @@ def check_rows(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, st
 
 def note_references(con: duckdb.DuckDBPyConnection, references: MappingOf[str, pa.Table]) -> None:
     """Make a table `known_partners` and `known_products` of the ids that are known, once for all files of an intake."""
-    for table, identity in {(table, identity) for _, table, identity in _KNOWN.values()}:
+    for table, identity in {(table, identity) for _, table, identity in KNOWN.values()}:
         if table in references:
             con.register("reference", references[table])
             con.execute(
@@ -78,7 +107,7 @@ def check_known(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, references: MappingOf[str, pa.Table], log: FindingLog
 ) -> None:
     """Reject rows of unknown parties or products where the profile requires them; else give one warning per unknown name."""
-    asked = {word: of for word, of in _KNOWN.items() if of[1] in references and mapping.has(of[0])}
+    asked = {word: of for word, of in KNOWN.items() if of[1] in references and mapping.has(of[0])}
     known = {
         word: f"(SELECT {identity} AS {field} FROM known_{table})" for word, (field, table, identity) in asked.items()
     }
@@ -262,17 +291,21 @@ def check_suspects(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: Fact
     Alike in all fields that the profile names under `suspects`; or the same serial number from two reporters.
     """
     if mapping.profile.suspects and all(map(mapping.has, mapping.profile.suspects)):
-        _hold_alike(con, mapping.profile.suspects, store)
+        _hold_alike(con, mapping, store)
     if mapping.has("serial_number"):
         _hold_serials(con, mapping, store)
 
 
-def _hold_alike(con: duckdb.DuckDBPyConnection, suspects: tuple[str, ...], store: FactStore | None) -> None:
+def _hold_alike(con: duckdb.DuckDBPyConnection, mapping: Mapping, store: FactStore | None) -> None:
+    suspects = mapping.profile.suspects
+    # A repaired row keeps the number that it had among equal rows, which are no duplicates of each other.
+    base = "regexp_replace(_base, '#[0-9]+$', '')" if mapping.repairs else "_base"
+    unnumbered = f" AND {base} = _base" if mapping.repairs else ""
     named = ", ".join(map(quote, suspects))
     complete = " AND ".join(f"{quote(name)} IS NOT NULL" for name in suspects)
     rows = f"""
         (SELECT {ROW}, first_value({ROW}) OVER (PARTITION BY {named} ORDER BY {ROW}) AS first_row FROM lines_read
-         WHERE {complete} AND NOT _bad AND {ROW} NOT IN (SELECT {ROW} FROM numbered)) WHERE first_row <> {ROW}"""
+         WHERE {complete} AND NOT _bad{unnumbered} AND {ROW} NOT IN (SELECT {ROW} FROM numbered)) WHERE first_row <> {ROW}"""
     listed = ", ".join(suspects)
     note(
         con,
@@ -285,12 +318,13 @@ def _hold_alike(con: duckdb.DuckDBPyConnection, suspects: tuple[str, ...], store
         return
     keys = con.sql(f"SELECT DISTINCT {named} FROM lines_read WHERE {complete} AND NOT _bad").to_arrow_table()
     con.register("there", store.lines_with(suspects, keys))
+    rows = f"(SELECT {ROW}, {base} AS _base, {named} FROM lines_read)"
     twins = f"(SELECT {named}, list(line_id) AS ids, min(line_id) AS twin FROM there GROUP BY {named})"
     note(
         con,
         code="suspected_duplicate",
         action="hold",
-        rows=f"(SELECT {ROW}, _base, {named} FROM lines_read) JOIN {twins} USING ({named}) WHERE NOT list_contains(ids, _base)",
+        rows=f"{rows} JOIN {twins} USING ({named}) WHERE NOT list_contains(ids, _base)",
         stated=f"'It equals the loaded line ' || twin || ' in {listed}, under another identity. Release it if both happened.'",
     )
     con.unregister("there")

@@ -279,7 +279,7 @@ class Profile(_Model):
     mode: Mode = Mode()
     units: Units | None = None
     currencies: tuple[Annotated[str, Field(pattern="^[A-Z]{3}$")], ...] = ()
-    require_known: tuple[Literal["partner", "product", "buyer"], ...] = ()
+    require_known: tuple[Literal["partner", "product", "buyer", "customer"], ...] = ()
     price: PriceCheck | None = None
     agreements: tuple[Agreement, ...] = ()
     personal: dict[Annotated[str, Field(pattern=_NAME.pattern)], Annotated[tuple[str, ...], Field(min_length=1)]] = (

@@ -38,13 +38,18 @@ def write_rejects(con: duckdb.DuckDBPyConnection, mapping: Mapping, target: Path
             _write_ragged(staged, staged.ragged, file, delimiter)
 
 
-def _select(mapping: Mapping) -> str:
+def source_columns(mapping: Mapping) -> list[str]:
+    """Give SQL for the source's own columns as text in its own notation, in order, each under its name."""
     staged = mapping.staged
-    columns = "".join(
-        f", {_text(f'_c{i}', kind, mapping.profile.numbers.decimal)} AS {quote(name)}"
+    return [
+        f"{_text(f'_c{i}', kind, mapping.profile.numbers.decimal)} AS {quote(name)}"
         for i, (name, kind) in enumerate(zip(staged.columns, staged.types, strict=True))
         if name not in REJECT_COLUMNS
-    )
+    ]
+
+
+def _select(mapping: Mapping) -> str:
+    columns = "".join(f", {column}" for column in source_columns(mapping))
     reasons = "string_agg(DISTINCT coalesce(col || ': ', '') || code, '; ' ORDER BY coalesce(col || ': ', '') || code)"
     return f"""
         SELECT {ROW} AS _row, outcome AS _outcome, _reasons, _id AS _line_id, NULL AS _release{columns} FROM raw

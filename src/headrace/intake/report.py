@@ -9,6 +9,7 @@ from typing import Any, Literal
 from headrace.engine.findings import Finding, has_errors
 from headrace.intake.standing import Comparison
 from headrace.intake.verdicts import Tally
+from headrace.intake.waiting import WaitingRow
 
 type Status = Literal["loaded", "checked", "nothing_new", "refused"]
 EMPTY = Tally(0, Decimal(0), {})
@@ -19,7 +20,8 @@ class FileReport:
     """One file. received = loaded + rejected + held + unchanged, in rows, units and money.
 
     status: loaded; checked (dry run); nothing_new (all lines were there); refused (the file as a whole was not taken).
-    `reversed_lines` were written beside the loaded ones to cancel lines that stood before.
+    `reversed_lines` were written beside the loaded ones to cancel lines that stood before. `waiting` are the rejected and held
+    rows one by one, if they were asked for and are not too many; `unchanged_rows` the rows of repairs that are there already.
     """
 
     file: str
@@ -37,6 +39,9 @@ class FileReport:
     finding_counts: Mapping[str, int] | None = None
     rejects: Path | None = None
     batch_seq: int | None = None
+    waiting: tuple[WaitingRow, ...] = ()
+    waiting_columns: tuple[str, ...] = ()
+    unchanged_rows: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Give a JSON object, decimals as text."""

@@ -20,7 +20,7 @@ from headrace.intake.staging import ROW, literal, quote
 from headrace.intake.store import REVERSAL, SUFFIX, FactStore
 from headrace.intake.verdicts import STOPPING, Tally, note
 
-_TURNED = {"sale": "return", "return": "sale", "purchase": "purchase_return", "purchase_return": "purchase"}
+TURNED = {"sale": "return", "return": "sale", "purchase": "purchase_return", "purchase_return": "purchase"}
 # What may differ without the line being another: identity and arrival, which Headrace gives.
 _NOT_CONTENT = ("line_id", "received_on", "batch_seq", "original_line_id")
 
@@ -204,7 +204,7 @@ def _match(con: duckdb.DuckDBPyConnection) -> None:
 
 def _note_irreversible(con: duckdb.DuckDBPyConnection, log: FindingLog) -> None:
     """A line whose kind has no opposite cannot be cancelled by a line: its correction is held."""
-    kinds = ", ".join(map(literal, _TURNED))
+    kinds = ", ".join(map(literal, TURNED))
     stood = "(SELECT line_id AS stood, kind FROM standing)"
     stuck = f"matched JOIN {stood} USING (stood) WHERE fate IN ('changed', 'gone') AND kind NOT IN ({kinds})"
     note(
@@ -250,7 +250,7 @@ def refuse_shrinkage(comparison: Comparison, *, shrinkage_max: Decimal, confirme
 def reversal_select(con: duckdb.DuckDBPyConnection, received_on: dt.date, columns: dict[str, str]) -> str:
     """Give SQL for the lines that reverse what `correct` found to go, in the columns given with their SQL types."""
     standing = {row[0] for row in con.execute("DESCRIBE standing").fetchall()}
-    turned = " ".join(f"WHEN '{kind}' THEN '{opposite}'" for kind, opposite in _TURNED.items())
+    turned = " ".join(f"WHEN '{kind}' THEN '{opposite}'" for kind, opposite in TURNED.items())
     special = {
         "line_id": f"s.line_id || '{REVERSAL}'",
         "kind": f"CASE s.kind {turned} END",

@@ -21,7 +21,7 @@ SEVERITIES: Mapping[str, Severity] = {"reject": "error", "hold": "warning", "rel
 # SQL for whether a fault keeps its row from loading.
 STOPPING = "action IN ('reject', 'hold')"
 # Held for what a reviewer cannot wave through: two rows under one identity would be one line.
-_NOT_RELEASED = ("duplicate_line_id",)
+NOT_RELEASED = ("duplicate_line_id",)
 OUTCOMES: Mapping[str, str] = {
     "reject": " The row is rejected.",
     "hold": " The row is held for a decision.",
@@ -123,7 +123,7 @@ def release(con: duckdb.DuckDBPyConnection, mapping: LineMapping, log: FindingLo
         column="'_release'",
         stated=f"{mapping.release} || ' stands under _release. Write yes to load the row, or leave it empty.'",
     )
-    codes = ", ".join(map(literal, _NOT_RELEASED))
+    codes = ", ".join(map(literal, NOT_RELEASED))
     con.execute(
         f"UPDATE faults SET action = 'released' WHERE action = 'hold' AND code NOT IN ({codes})"
         f" AND {ROW} IN (SELECT {ROW} FROM raw WHERE {mapping.release} = 'yes')"
@@ -164,12 +164,13 @@ def log_faults(con: duckdb.DuckDBPyConnection, log: FindingLog, styles: Styles, 
             [code, column, action],
         ).fetchall()
         for row, stated in rows:
-            message = _message(code, column, stated, styles, reasons) + OUTCOMES[action]
-            log.add(code, message, severity=severity, row=row, column=column)
+            told = message_of(code, column, stated, styles, reasons) + OUTCOMES[action]
+            log.add(code, told, severity=severity, row=row, column=column)
         log.count_more(code, column, severity, number - len(rows))
 
 
-def _message(code: str, column: str | None, stated: str | None, styles: Styles, reasons: Mapping[str, str]) -> str:
+def message_of(code: str, column: str | None, stated: str | None, styles: Styles, reasons: Mapping[str, str]) -> str:
+    """Say what a fault is."""
     if code in reasons:
         return reasons[code]
     if code in MESSAGES:

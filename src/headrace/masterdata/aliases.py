@@ -84,6 +84,20 @@ def codes_for(kind: str, source: str, names: Collection[str], *, revision: int |
     return meant
 
 
+def of_source(source: str) -> dict[str, dict[str, str]]:
+    """Give all that a source's names stand for: kind → name → code."""
+    meant: dict[str, dict[str, str]] = {}
+    for kind in kinds.kinds():
+        listed = store.codes_starting(ALIAS.name, ALIAS.code((kind.name, source, ""))[:-2])
+        if not listed:
+            continue
+        for alias, fields in store.history(ALIAS.name, codes=listed, fields={"stands_for"}).items():
+            spans = fields["stands_for"]
+            if spans and spans[-1].value is not None:
+                meant.setdefault(kind.name, {})[ALIAS.parts(alias)[2]] = spans[-1].value
+    return meant
+
+
 def aliases_of(kind: str, code: str, at: datetime) -> tuple[tuple[str, str], ...]:
     """List the names of an entry in other systems: source and name."""
     held = store.history(ALIAS.name, codes=store.codes_where(ALIAS.name, "stands_for", code), fields={"stands_for"})

@@ -148,6 +148,17 @@ def known_codes(kind: str, codes: Collection[str]) -> frozenset[str]:
     return frozenset(entry.code for entry in entries_of(kind, codes))
 
 
+def codes_of(kind: str) -> frozenset[str]:
+    """Give the codes of all entries of a kind."""
+    return frozenset(Entry.objects.filter(kind=kind).values_list("code", flat=True))
+
+
+def codes_starting(kind: str, start: str) -> frozenset[str]:
+    """Give the codes of a kind that start so, to the letter."""
+    found = Entry.objects.filter(kind=kind, code__startswith=start).values_list("code", flat=True)
+    return frozenset(code for code in found if code.startswith(start))
+
+
 type History = dict[str, dict[str, Spans]]
 
 

@@ -30,6 +30,7 @@ _STATUS = {
     "import_unknown": 404,
     "request_unknown": 404,
     "delivery_unknown": 404,
+    "row_unknown": 404,
     "program_unknown": 404,
     "version_unknown": 404,
     "step_unknown": 404,
@@ -40,6 +41,9 @@ _STATUS = {
     "period_unknown": 404,
     "pack_unknown": 404,
     "opening_unknown": 404,
+    "acceptance_unknown": 404,
+    "guardrail_unknown": 404,
+    "assignment_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
 

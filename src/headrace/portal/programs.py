@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from headrace.engine.findings import Refusal
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
+from headrace.governance import reviewing
 from headrace.ledger import causes
 from headrace.ledger.desk import Key
 from headrace.portal.edge import person
@@ -68,6 +69,8 @@ def save_terms(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         form.add_error("text", refusal.message)
         return render(request, "portal/write_terms.html", {"form": form, "findings": refusal.findings}, status=422)
+    for finding in versions.findings(version.pk, person(request), at=now):
+        messages.warning(request, finding.message)
     messages.success(request, f"Version {version.number} is saved as a draft. Submit it when it is ready for review.")
     return redirect("program", code=version.program.code)
 
@@ -81,6 +84,7 @@ def program(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "code": code,
         "versions": versions.of_program(code, person(request), at=now),
+        "reviews": reviewing.reviews(code, person(request), at=now),
         "periods": finalising.periods(code, person(request), at=now),
         "may_finalise": Permission.FINALISE in permissions,
         "may_author": Permission.AUTHOR_TERMS in permissions,
@@ -125,8 +129,14 @@ def all_requests(request: HttpRequest) -> HttpResponse:
 def one_request(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     """Show one request: its facts, who decided what, and the forms for whoever may decide."""
     asked = requests.one(request_id, person(request), at=timezone.now())
-    facts = [(name.replace("_", " "), value) for name, value in asked.facts.items()]
+    facts = [(name.replace("_", " "), value, _shape(value)) for name, value in asked.facts.items()]
     return render(request, "portal/request.html", {"asked": asked, "facts": facts})
+
+
+def _shape(value: object) -> str:
+    if not isinstance(value, list):
+        return "text"
+    return "table" if value and isinstance(value[0], dict) else "list"
 
 
 @login_required

@@ -12,11 +12,12 @@ from django.utils import timezone
 from headrace.engine.findings import Refusal
 from headrace.engine.terms import Terms, terms_hash
 from headrace.lake import Lake
-from headrace.programs import entering
+from headrace.programs import entering, governed
 from headrace.programs.live_totals import DatabaseTotals, alone
 from headrace.programs.models import FinalPosting, FinalRun, Version
 from headrace.programs.versions import IN_FORCE
 from headrace.runs.book import Posting, RunRow
+from headrace.runs.record import document
 from headrace.sales import references
 
 _AT_ONCE = 5_000
@@ -34,21 +35,22 @@ class DatabaseBook:
         return references.in_force()
 
     def programs(self) -> list[dict[str, object]]:
-        """Give the documents of all versions whose balances are kept, by program and version.
+        """Give the documents of all versions whose balances are kept, by program and version, with who was enrolled since.
 
         Raises Refusal `terms_not_approved` where a document is not the one that came into force.
         """
         versions = Version.objects.filter(state__in=IN_FORCE).select_related("program")
-        documents: list[dict[str, object]] = []
+        approved: list[Terms] = []
         for row in versions.order_by("program__code", "number"):
-            if terms_hash(Terms.model_validate(row.document)) != row.terms_hash:
+            terms = Terms.model_validate(row.document)
+            if terms_hash(terms) != row.terms_hash:
                 raise Refusal(
                     "terms_not_approved",
                     f"The terms of version {row.number} of {row.program.code} were changed in the database after they came into "
                     "force. Nothing was calculated. The audit trail shows the terms as they were approved.",
                 )
-            documents.append(row.document)
-        return documents
+            approved.append(terms)
+        return [document(terms) for terms in governed.enrolled(approved)]
 
     def begin(self, run: RunRow) -> RunRow:
         """Note a run before its awards reach the lake; gives the row that is there where it was begun already."""

@@ -274,6 +274,19 @@ class Stated:
     finalised_at: datetime
 
 
+def open_span(program: str) -> tuple[date | None, date | None]:
+    """Give the days from the first to the last period of a program that has balances and no final run; null for no bound."""
+    final = FinalRun.objects.filter(program=program, state="final").values_list("period_from", flat=True)
+    done = set(final)
+    days = LiveStatement.objects.filter(program=program).values_list("period_from", "period_until").distinct()
+    spans = [each for each in days if each[0] not in done]
+    starts, ends = [each[0] for each in spans], [each[1] for each in spans]
+    return (
+        None if not starts or None in starts else min(each for each in starts if each is not None),
+        None if not ends or None in ends else max(each for each in ends if each is not None),
+    )
+
+
 def statements(viewer: Person, *, at: datetime, size: int = 500) -> tuple[Stated, ...]:
     """List final statements that the viewer may see, the latest run first."""
     rows = (

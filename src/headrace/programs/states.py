@@ -8,6 +8,7 @@ LIFE: dict[tuple[str, str], str] = {
     ("in_review", "approve"): "approved",
     ("in_review", "reject"): "draft",
     ("approved", "activate"): "active",
+    ("approved", "reopen"): "draft",
     ("active", "suspend"): "suspended",
     ("suspended", "resume"): "active",
     ("active", "end"): "ended",

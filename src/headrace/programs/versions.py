@@ -1,7 +1,7 @@
 """Terms and their versions: drafted by one person, approved by another, then in force."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,16 +13,20 @@ from headrace.engine.terms import Terms, describe, dump, loads, terms_hash
 from headrace.foundation import access, acts
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
+from headrace.programs import governed
+from headrace.programs.governed import Subject
 from headrace.programs.models import Program, Version
 from headrace.programs.states import events, move
 from headrace.runs.record import document as document_of
 from headrace.sales import references
 from headrace.sales.lake import opened
 from headrace.workflow import requests
+from headrace.workflow.policies import Stage
 
 KIND = "program_version"
 _NEEDS = {
     "submit": Permission.AUTHOR_TERMS,
+    "reopen": Permission.AUTHOR_TERMS,
     "activate": Permission.RUN_PROGRAM,
     "suspend": Permission.RUN_PROGRAM,
     "resume": Permission.RUN_PROGRAM,
@@ -68,24 +72,44 @@ def draft(*, text: str, by: Person, at: datetime) -> Version:
 
 
 def step(*, version: uuid.UUID, event: str, by: Person, at: datetime) -> Version:
-    """Submit a draft, or activate, suspend, resume or end a version. Refused where its state or its approval is against it."""
+    """Submit a draft, or activate, reopen, suspend, resume or end a version.
+
+    Refused where its state, its approval or its governance is against it.
+    """
     needs = _NEEDS.get(event)
     if needs is None:
         raise Refusal("step_unknown", f"{event!r} is nothing that is done with a version.")
     access.require(by, VENDOR, needs, at.date())
+    try:
+        if event == "activate" and _known(version).state == Version.State.APPROVED:
+            governed.governor().activating(subject(version), at)
+        return _step(version, event, by, at)
+    except Refusal as refusal:
+        if refusal.code == "terms_not_approved":
+            of = subject(version)
+            governed.governor().unexplained("activate_version", of.program, refusal.message, by, at)
+        raise
+
+
+def _step(version: uuid.UUID, event: str, by: Person, at: datetime) -> Version:
     with acts.act(f"{event}_version", at=at):
-        known = Version.objects.filter(pk=version).first()
-        if known is None:
-            raise Refusal("version_unknown", "There is no such version. Load the page of programs again.")
+        known = _known(version)
         program = Program.locked(known.program_id)
         moved = Version.locked(version)
         move(moved, event)
         if event == "submit":
             _refuse_faulty(program, moved)
-            _ask(program, moved, by, at)
+            of = _subject(moved)
+            _refuse_against(of, at)
+            moved.save()
+            if not governed.governor().reviews(of, by, at):
+                open_review(version=version, facts={}, further=(), by=by, at=at)
         elif event == "activate":
             _refuse_unapproved(moved)
             _refuse_faulty(program, moved)
+            of = _subject(moved)
+            _refuse_against(of, at)
+            governed.governor().activated(of, by, at)
             moved.activated_at = at
         moved.save()
         if event == "activate":
@@ -95,15 +119,75 @@ def step(*, version: uuid.UUID, event: str, by: Person, at: datetime) -> Version
     return moved
 
 
-def _ask(program: Program, version: Version, by: Person, at: datetime) -> None:
-    terms = Terms.model_validate(version.document)
-    facts = {
-        "program": program.code,
-        "version": version.number,
-        "terms_hash": version.terms_hash,
-        "says": describe(terms),
-    }
-    requests.ask(kind=KIND, subject=str(version.pk), facts=facts, by=by, barred=version.editors, at=at)
+def open_review(
+    *, version: uuid.UUID, facts: Mapping[str, Any], further: Sequence[Stage], by: Person, at: datetime
+) -> None:
+    """Open the request about a version in review. facts: beside the terms, frozen with them. further: stages after the policy's.
+
+    Where the version is not in review any more, nothing is done.
+    """
+    with acts.act("open_review", at=at):
+        Program.locked(_known(version).program_id)
+        row = Version.locked(version)
+        if row.state != Version.State.IN_REVIEW:
+            return
+        of = _subject(row)
+        told = {
+            "program": of.program,
+            "version": row.number,
+            "terms_hash": row.terms_hash,
+            "amends": [terms_hash(each) for each in of.before],
+            "says": describe(of.terms),
+            **facts,
+        }
+        stages = (*governed.governor().stages(of, at), *further)
+        requests.ask(kind=KIND, subject=str(version), facts=told, by=by, barred=row.editors, further=stages, at=at)
+
+
+def return_to_draft(*, version: uuid.UUID, at: datetime) -> None:
+    """Give a version in review back to its author, before anybody was asked."""
+    with acts.act("return_version", at=at):
+        row = Version.locked(version)
+        if row.state == Version.State.IN_REVIEW:
+            move(row, "reject")
+            row.save()
+
+
+def subject(version: uuid.UUID) -> Subject:
+    """Give a version as governance looks at it. Refused as `version_unknown` where there is none."""
+    return _subject(_known(version))
+
+
+def findings(version: uuid.UUID, viewer: Person, *, at: datetime) -> tuple[Finding, ...]:
+    """Say what governance has against a version as it stands. For people of the vendor who may read all."""
+    access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
+    return tuple(governed.governor().findings(subject(version), at))
+
+
+def _known(version: uuid.UUID) -> Version:
+    known: Version | None = Version.objects.filter(pk=version).first()
+    if known is None:
+        raise Refusal("version_unknown", "There is no such version. Load the page of programs again.")
+    return known
+
+
+def _subject(row: Version) -> Subject:
+    kept = Version.objects.filter(program_id=row.program_id, state__in=IN_FORCE).exclude(pk=row.pk).order_by("number")
+    return Subject(
+        version=row.pk,
+        program=row.program.code,
+        terms=Terms.model_validate(row.document),
+        terms_hash=row.terms_hash,
+        before=tuple(Terms.model_validate(each.document) for each in kept),
+        author=row.author,
+        editors=tuple(row.editors),
+    )
+
+
+def _refuse_against(of: Subject, at: datetime) -> None:
+    against = governed.governor().findings(of, at)
+    if has_errors(against):
+        raise Refusal("guardrail", _faults(against, "is against a guardrail"), findings=tuple(against))
 
 
 def _refuse_faulty(program: Program, version: Version) -> None:
@@ -112,9 +196,9 @@ def _refuse_faulty(program: Program, version: Version) -> None:
     together = [Terms.model_validate(row.document) for row in (*others.order_by("number"), version)]
     with opened() as lake:
         columns = rule_columns(references.tables(lake))
-    _, findings = loads(dump(*together), program.code, columns=columns)
-    if has_errors(findings):
-        raise Refusal("terms_faulty", _faults(findings, "does not fit what is there"), findings=findings)
+    _, found = loads(dump(*together), program.code, columns=columns)
+    if has_errors(found):
+        raise Refusal("terms_faulty", _faults(found, "does not fit what is there"), findings=found)
 
 
 def faults_against(tables: Tables) -> list[Finding]:
@@ -139,6 +223,13 @@ def _refuse_unapproved(version: Version) -> None:
             "terms_not_approved",
             f"The terms of version {version.number} are not those that were approved. Draft a new version and submit it.",
         )
+    in_force = [terms_hash(each) for each in _subject(version).before]
+    if facts.get("amends", in_force) != in_force:
+        raise Refusal(
+            "amendment_overtaken",
+            f"Since version {version.number} was reviewed, another version of the program came into force. Reopen it and submit "
+            "it again, so that it is reviewed against what is in force.",
+        )
 
 
 def _read(text: str) -> Terms:
@@ -155,16 +246,30 @@ def _faults(findings: Iterable[Finding], what: str) -> str:
     return f"The document {what}; it has {len(errors)} fault{'s' if len(errors) != 1 else ''}: {' '.join(errors[:3])}"
 
 
-def _ended(event: str) -> Any:
-    def follow(subject: str, *_: Any) -> None:
-        version = Version.locked(uuid.UUID(subject))
-        move(version, event)
-        version.save()
+def _approved(of: str, by: Person, at: datetime) -> None:
+    version = Version.locked(uuid.UUID(of))
+    move(version, "approve")
+    version.save()
+    facts = requests.approved_facts(KIND, of)
+    assert facts is not None, "the request was approved in this act"
+    governed.governor().approved(_subject(version), facts, at)
 
-    return follow
+
+def _rejected(of: str, by: Person, reason: str, at: datetime) -> None:
+    version = Version.locked(uuid.UUID(of))
+    move(version, "reject")
+    version.save()
 
 
-requests.ends(KIND, requests.Ending(approved=_ended("approve"), rejected=_ended("reject")))
+requests.ends(KIND, requests.Ending(approved=_approved, rejected=_rejected))
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest version of a program."""
+
+    terms: Terms
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +311,29 @@ def terms_in_force(code: str) -> tuple[Terms, ...]:
         raise Refusal("program_unknown", f"No version of {code} was ever in force.")
     if any(row.state == Version.State.SUSPENDED for row in rows):
         raise Refusal("program_suspended", f"{code} is suspended, so no period of it is finalised. Resume it first.")
-    return tuple(Terms.model_validate(row.document) for row in rows)
+    return governed.enrolled([Terms.model_validate(row.document) for row in rows])
+
+
+def latest_agreed(code: str) -> Terms:
+    """Give the newest terms of a program that were approved. Refused as `program_unknown` where none were."""
+    rows = Version.objects.filter(program__code=code).exclude(state__in=("draft", "in_review", "ended"))
+    newest = rows.order_by("-number").first()
+    if newest is None:
+        raise Refusal("program_unknown", f"No version of {code} is approved. Have one approved first.")
+    return Terms.model_validate(newest.document)
+
+
+def newest(code: str) -> Newest:
+    """Give the newest version of a program, whatever its state. Refused as `program_unknown` where there is none."""
+    row = Version.objects.filter(program__code=code).order_by("-number").first()
+    if row is None:
+        raise Refusal("program_unknown", "There is no such program. Load the page of programs again.")
+    return Newest(Terms.model_validate(row.document), row.state)
+
+
+def hold(code: str) -> None:
+    """Hold a program until the transaction ends, so that what is decided about it follows one another."""
+    Program.locked(Program.objects.get(code=code).pk)
 
 
 def _shown(row: Version, viewer: Person, at: datetime) -> Shown:

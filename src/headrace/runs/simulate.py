@@ -96,7 +96,7 @@ class Simulation:
     findings: tuple[Finding, ...]
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 (one for each option of the command)
     programs: Sequence[Terms],
     tables: Tables,
     *,
@@ -105,12 +105,13 @@ def simulate(
     as_of: date | None = None,
     margin: Decimal | None = None,
     on_first: Callable[[Simulation], None] | None = None,
+    curves: bool = True,
 ) -> Simulation:
     """Calculate what programs would have cost on the lines of `tables`.
 
     against: other versions of them, matched by program id (or one against one). span: the window; a null bound is that of the
     lines. margin: the vendor's own, as a share of the base; gives the payback. on_first is called with the figures as soon as
-    they are there, before the curves are drawn.
+    they are there, before the curves are drawn; without `curves` none are.
 
     The sum of the payees, and that of the periods, is the total: all are sums over the same statements. Raises Refusal
     `no_history`, `empty_window`, `margin_range`, and those of `calculate`.
@@ -137,6 +138,8 @@ def simulate(
     )  # fmt: skip
     if on_first is not None:
         on_first(simulation)
+    if not curves:
+        return simulation
     return replace(simulation, programs=tuple(_with_curves(simulated, laid, result, other, as_of)))
 
 

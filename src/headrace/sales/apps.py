@@ -13,5 +13,6 @@ class Sales(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the scheduled jobs."""
+        """Register the scheduled jobs, and what follows from requests."""
         import_module("headrace.sales.tasks")
+        import_module("headrace.sales.repairing")

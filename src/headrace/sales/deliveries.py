@@ -1,5 +1,6 @@
 """Files that are delivered: kept, queued, loaded by a job, and shown with their counts, money and findings."""
 
+import re
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ from headrace.intake.report import FileReport
 from headrace.intake.store import Appended, LakeStore, NewBatch
 from headrace.intake.tables import read_table
 from headrace.lake import Batch, Lake, State
-from headrace.sales import references
+from headrace.masterdata import aliases, store
+from headrace.sales import references, waiting
 from headrace.sales.lake import opened
 from headrace.sales.models import Delivery, DeliveryFinding, SavedProfile
 
@@ -114,29 +116,22 @@ class _Outcome:
     findings: Sequence[Finding]
     rejects: Path | None = None
     reason: str = ""
+    source: str = ""
+    read: FileReport | None = None
+    is_mine: bool = False
 
 
 def _load_lines(asked: Delivery, path: Path, lake: Lake, rejects: Path, at: datetime) -> _Outcome:
-    in_force = references.in_force()
-    known: dict[str, pa.Table] = {
-        kind: lake.load_snapshot(content) for kind, content in in_force.items() if kind in {"partners", "products"}
-    }
-    period = (asked.period_from, asked.period_until) if asked.period_from and asked.period_until else None
-    request = Request(
-        received_on=asked.delivered_at.date(),
-        references=known,
-        period=period,
-        expected=ControlTotals.model_validate(asked.stated) if asked.stated else None,
-        detail_max=FINDINGS_MAX,
-    )
-    store = _OwnBatch(lake, asked, at)
-    (report,) = intake([path], _profile(asked.profile), store, request=request, out=rejects).files
+    profile = profile_of(asked)
+    request = request_for(asked, lake, repairs=asked.repairs is not None)
+    (report,) = intake([path], profile, _OwnBatch(lake, asked, at), request=request, out=rejects).files
     state = Delivery.State(report.status)
     if state == Delivery.State.NOTHING_NEW and report.rejected.rows + report.held.rows and not report.unchanged.rows:
         state = Delivery.State.HELD
     findings = list(report.findings)
+    is_mine = False
     if report.batch_seq is None and asked.batch_seq is not None and _is_in_lake(lake, asked.batch_seq):
-        state = Delivery.State.LOADED
+        state, is_mine = Delivery.State.LOADED, True
         findings.append(
             Finding(
                 code="report_lost",
@@ -145,7 +140,50 @@ def _load_lines(asked: Delivery, path: Path, lake: Lake, rejects: Path, at: date
                 "the counts here are those of a second look, to which everything was there already.",
             )
         )
-    return _Outcome(state, _figures(report), findings, rejects=report.rejects)
+    return _Outcome(
+        state,
+        _figures(report),
+        findings,
+        # Rows that are sent again go back to where they came from.
+        rejects=None if asked.repairs is not None else report.rejects,
+        source=alias_source(profile),
+        read=report,
+        is_mine=is_mine,
+    )
+
+
+def request_for(asked: Delivery, lake: Lake, *, repairs: bool, dry_run: bool = False) -> Request:
+    """Say how a delivery is to be read. repairs: it holds rows that are sent again, which came when the first file did."""
+    in_force = references.in_force()
+    known: dict[str, pa.Table] = {
+        kind: lake.load_snapshot(content) for kind, content in in_force.items() if kind in {"partners", "products"}
+    }
+    profile = profile_of(asked)
+    if "customer" in profile.require_known:
+        known["customers"] = pa.table({"customer_id": pa.array(sorted(store.codes_of("customer")), pa.string())})
+    period = (asked.period_from, asked.period_until) if asked.period_from and asked.period_until else None
+    return Request(
+        received_on=(asked.repairs or asked).delivered_at.date(),
+        references=known,
+        period=period,
+        expected=ControlTotals.model_validate(asked.stated) if asked.stated else None,
+        repairs=repairs,
+        release=repairs,
+        aliases=aliases.of_source(alias_source(profile)),
+        waiting_max=waiting.ROWS_MAX,
+        dry_run=dry_run,
+        detail_max=FINDINGS_MAX,
+    )
+
+
+def alias_source(profile: Profile) -> str:
+    """Give the name under which aliases of a profile's source are kept.
+
+    >>> alias_source(load_profile("canonical"))
+    'canonical'
+    """
+    plain = re.sub("[^a-z0-9_-]", "-", (profile.source or profile.profile).lower())
+    return plain if plain[0].isalpha() else f"s-{plain}"
 
 
 def _is_in_lake(lake: Lake, batch_seq: int) -> bool:
@@ -183,9 +221,14 @@ def _finish(asked: Delivery, outcome: _Outcome, rejects: uuid.UUID | None, at: d
         done.state, done.report, done.reason = (
             outcome.state,
             outcome.report,
-            _readable(outcome.reason.replace(hidden, "")),
+            waiting.readable(outcome.reason.replace(hidden, "")),
         )
-        done.rejects, done.done_at = rejects, at
+        done.rejects, done.done_at, done.source = rejects, at, outcome.source
+        if done.repairs is not None:
+            waiting.settle(done, outcome.read, reason=done.reason, is_mine=outcome.is_mine)
+        elif outcome.read is not None:
+            done.save()
+            waiting.take(done, outcome.read)
         done.save()
         DeliveryFinding.objects.bulk_create(
             DeliveryFinding(
@@ -194,18 +237,13 @@ def _finish(asked: Delivery, outcome: _Outcome, rejects: uuid.UUID | None, at: d
                 code=each.code,
                 severity=each.severity,
                 row=each.row,
-                column=None if each.column is None else _readable(each.column),
-                message=_readable(each.message.replace(hidden, "")),
+                column=None if each.column is None else waiting.readable(each.column),
+                message=waiting.readable(each.message.replace(hidden, "")),
             )
             for position, each in enumerate(outcome.findings)
         )
         if outcome.state == Delivery.State.LOADED:
             events.announce(LOADED)
-
-
-def _readable(text: str) -> str:
-    """Write a zero character, which PostgreSQL does not take, as its picture."""
-    return text.replace("\0", "␀")
 
 
 def _refuse_zero_characters(lines: pa.Table | Path) -> None:
@@ -216,7 +254,7 @@ def _refuse_zero_characters(lines: pa.Table | Path) -> None:
                 continue
             where = pc.index(pc.match_substring(part[name], "\0"), True).as_py()
             if where >= 0:
-                line = _readable(str(part["line_id"][where].as_py()))
+                line = waiting.readable(str(part["line_id"][where].as_py()))
                 raise Refusal(
                     "zero_character",
                     f"The line {line} has a character in {name} that is no text (U+0000). Nothing of the file was loaded; take "
@@ -265,6 +303,11 @@ class _OwnBatch(LakeStore):
                 mine.save()
             if owner is None or owner.pk == mine.pk:
                 self._delivery.batch_seq = batch_seq
+
+
+def profile_of(delivery: Delivery) -> Profile:
+    """Give the profile that a delivery is read by, as it is now."""
+    return _profile(delivery.profile)
 
 
 def _profile(name: str) -> Profile:
@@ -330,6 +373,8 @@ class Shown:
     reason: str
     file: uuid.UUID
     rejects: uuid.UUID | None
+    at_desk: bool
+    repairs: uuid.UUID | None
     counts: tuple[tuple[str, int, str, Mapping[str, str]], ...]
     totals: tuple[tuple[str, str, str, bool], ...]
     findings: tuple[Finding, ...]
@@ -389,6 +434,8 @@ def _shown(row: Delivery, findings: tuple[Finding, ...]) -> Shown:
         reason=row.reason,
         file=row.file,
         rejects=row.rejects,
+        at_desk=bool(row.columns),
+        repairs=row.repairs_id,
         counts=tuple(counts),
         totals=tuple(totals),
         findings=findings,

@@ -1,10 +1,12 @@
 """The tables of sales data. Private to this app: others call its services and selectors."""
 
+import uuid
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
+from headrace.foundation.exact import ExactField
 from headrace.foundation.recorded import Recorded
 
 
@@ -80,6 +82,8 @@ class Delivery(Recorded):
     """One file that was delivered, from upload to what came of it.
 
     kind: `lines`, or a reference table. batch_seq: noted before its lines reach the lake, so that a second try knows its own.
+    source: whose names its lines use, for aliases. columns: of the rows that wait at the repair desk; empty where none do.
+    repairs: the delivery whose repaired rows this one sends again.
     report: counts and money of intake, as JSON. rejects: stored file of the rows that did not load. period: half-open, for a
     file that replaces what stands in it.
     """
@@ -110,6 +114,9 @@ class Delivery(Recorded):
     report = models.JSONField(default=dict)
     rejects = models.UUIDField(null=True)
     reason = models.TextField(blank=True)
+    source = models.CharField(max_length=60, blank=True)
+    columns = models.JSONField(default=list)
+    repairs = models.ForeignKey("self", on_delete=models.PROTECT, related_name="repaired_by", null=True)
 
     class Meta:
         constraints = (
@@ -138,3 +145,134 @@ class DeliveryFinding(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint("delivery", "position", name="one_finding_a_position"),)
+
+
+class DeskRow(models.Model):
+    """A row that did not load and waits for people. Made by the machine in numbers; what people do is noted in the trail.
+
+    row: as a spreadsheet counts. cells: as they came; corrected: what is sent in their place. quantity, amount, currency: as it
+    came, where they could be read. round: how often it was judged. large: its correction takes a second person. repair,
+    repair_row: the delivery that sends it again, and its row there. editors: who corrected it.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        WAITING = "waiting"
+        ASKED = "asked"
+        READY = "ready"
+        SENT = "sent"
+        REPAIRED = "repaired"
+        IGNORED = "ignored"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="rows")
+    row = models.BigIntegerField()
+    outcome = models.CharField(max_length=10)
+    line_id = models.TextField(null=True)
+    cells = models.JSONField()
+    corrected = models.JSONField(null=True)
+    quantity = ExactField(null=True)
+    amount = ExactField(null=True)
+    currency = models.CharField(max_length=10, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    round = models.IntegerField(default=1)
+    released = models.BooleanField(default=False)
+    large = models.BooleanField(default=False)
+    reason = models.TextField(blank=True)
+    editors = models.JSONField(default=list)
+    decided_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+", null=True)
+    decided_at = models.DateTimeField(null=True)
+    repair = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="sent_rows", null=True)
+    repair_row = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("delivery", "row", name="one_desk_row_a_row"),
+            models.UniqueConstraint("repair", "repair_row", name="one_desk_row_a_sent_row"),
+            models.CheckConstraint(condition=Q(outcome__in=("rejected", "held")), name="desk_row_did_not_load"),
+            models.CheckConstraint(
+                condition=Q(state__in=("sent", "repaired"), repair__isnull=False, repair_row__isnull=False)
+                | Q(state__in=("waiting", "asked", "ready", "ignored"), repair__isnull=True, repair_row__isnull=True),
+                name="desk_row_is_sent_by_a_delivery",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="ignored") | (~Q(reason="") & Q(decided_by__isnull=False)),
+                name="desk_row_is_ignored_with_a_reason",
+            ),
+        )
+        indexes = (models.Index("delivery", "state", name="desk_rows_by_state"),)
+
+
+class DeskFault(models.Model):
+    """What kept a row out when it was judged for the round-th time. kind, name: the unknown name that it is about.
+
+    settled: the name is known by now.
+    """
+
+    row = models.ForeignKey(DeskRow, on_delete=models.PROTECT, related_name="faults")
+    round = models.IntegerField()
+    position = models.IntegerField()
+    code = models.CharField(max_length=100)
+    column = models.TextField(null=True)
+    action = models.CharField(max_length=10)
+    message = models.TextField()
+    kind = models.CharField(max_length=40, blank=True)
+    name = models.CharField(max_length=300, blank=True)
+    settled = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint("row", "round", "position", name="one_desk_fault_a_position"),)
+        indexes = (models.Index("kind", "name", name="desk_faults_by_name", condition=~Q(name="") & Q(settled=False)),)
+
+
+class Setting(Recorded):
+    """What the vendor decided about its sales data (sales.rules)."""
+
+    name = models.CharField(max_length=60, unique=True)
+    value = models.CharField(max_length=60)
+
+
+class Correction(Recorded):
+    """A batch that is to be undone, or a line that is to be corrected. subject: digest of which; each is done once.
+
+    values: what the line is to say, as text by column. shown: what was decided about. batch_seq: the batch that it became.
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        ASKED = "asked"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        DONE = "done"
+        REFUSED = "refused"
+
+    kind = models.CharField(max_length=20)
+    subject = models.CharField(max_length=64)
+    of_batch = models.BigIntegerField(null=True)
+    line_id = models.TextField(blank=True)
+    values = models.JSONField(default=dict)
+    shown = models.JSONField(default=dict)
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    batch_seq = models.BigIntegerField(null=True, unique=True)
+    told = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                "subject", condition=Q(state__in=("asked", "approved", "done")), name="corrected_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="reverse_batch", of_batch__isnull=False) | (Q(kind="correct_line") & ~Q(line_id="")),
+                name="correction_is_of_something",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="done") | Q(batch_seq__isnull=False), name="correction_is_a_batch"
+            ),
+        )
+        indexes = (models.Index(fields=("-asked_at",), name="corrections_by_time"),)

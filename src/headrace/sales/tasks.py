@@ -9,7 +9,7 @@ from django.utils import timezone
 from headrace.foundation import events
 from headrace.foundation.jobs import scheduled
 from headrace.masterdata import store
-from headrace.sales import deliveries, own_tables
+from headrace.sales import correcting, deliveries, own_tables
 from headrace.sales.lake import opened
 
 
@@ -17,6 +17,12 @@ from headrace.sales.lake import opened
 def load_delivery(delivery: str) -> str:
     """Load a delivered file."""
     return deliveries.load(delivery=uuid.UUID(delivery), at=timezone.now())
+
+
+@task
+def make_correction(correction: str) -> str:
+    """Write the lines of an approved correction."""
+    return correcting.carry_out(correction=uuid.UUID(correction), at=timezone.now())
 
 
 @task

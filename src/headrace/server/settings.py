@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "headrace.sales",
     "headrace.programs",
     "headrace.closing",
+    "headrace.governance",
     "headrace.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",

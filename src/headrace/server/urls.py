@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, closing, files, ledger, pages, partner_pages, programs, sales
+from headrace.portal import (
+    assignments,
+    catalogue_pages,
+    closing,
+    desk,
+    files,
+    governance,
+    ledger,
+    pages,
+    partner_pages,
+    programs,
+    sales,
+)
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -60,6 +72,16 @@ urlpatterns = [
     path("sales/deliver", sales.deliver, name="deliver"),
     path("sales/profile", sales.save_profile, name="save_profile"),
     path("sales/<uuid:delivery>/", sales.delivery, name="delivery"),
+    path("sales/<uuid:delivery>/rows", desk.delivery_rows, name="delivery_rows"),
+    path("sales/<uuid:delivery>/send", desk.send_again, name="send_again"),
+    path("sales/corrections/", desk.corrections, name="corrections"),
+    path("sales/corrections/batch", desk.reverse_batch, name="reverse_batch"),
+    path("sales/corrections/line", desk.correct_line, name="correct_line"),
+    path("sales/desk/", desk.repair_desk, name="repair_desk"),
+    path("sales/desk/name", desk.map_name, name="map_name"),
+    path("sales/desk/rule", desk.decide_rule, name="decide_rule"),
+    path("sales/desk/<uuid:row>/", desk.desk_row, name="desk_row"),
+    path("sales/desk/<uuid:row>/<str:act>", desk.repair_row, name="repair_row"),
     path("programs/", programs.programs, name="programs"),
     path("programs/write", programs.write_terms, name="write_terms"),
     path("programs/save", programs.save_terms, name="save_terms"),
@@ -71,6 +93,20 @@ urlpatterns = [
     path("requests/<uuid:request_id>/approve", programs.approve_request, name="approve_request"),
     path("requests/<uuid:request_id>/reject", programs.reject_request, name="reject_request"),
     path("requests/<uuid:request_id>/withdraw", programs.withdraw_request, name="withdraw_request"),
+    path("assignments/", assignments.assignments, name="assignments"),
+    path("assignments/assign", assignments.assign, name="assign"),
+    path("assignments/leave", assignments.leave, name="leave_program"),
+    path("assignments/<uuid:assignment>/accept", assignments.accept, name="accept_assignment"),
+    path("assignments/<uuid:assignment>/decline", assignments.decline, name="decline_assignment"),
+    path("programs/of/<str:code>/inputs", assignments.load_inputs, name="load_inputs"),
+    path("guardrails/", governance.guardrail_list, name="guardrails"),
+    path("guardrails/propose", governance.propose_guardrail, name="propose_guardrail"),
+    path("guardrails/<uuid:guardrail>/end", governance.end_guardrail, name="end_guardrail"),
+    path("guardrails/of/<uuid:version>", governance.version_guardrails, name="version_guardrails"),
+    path("guardrails/<uuid:guardrail>/except/<uuid:version>", governance.ask_exception, name="ask_exception"),
+    path("acceptances/", governance.acceptances, name="acceptances"),
+    path("acceptances/<uuid:acceptance>/accept", governance.accept, name="accept_terms"),
+    path("acceptances/<uuid:acceptance>/decline", governance.decline, name="decline_terms"),
     path("balances/", programs.balances, name="balances"),
     path("balances/of", programs.balance, name="balance"),
     path("statements/", programs.statements, name="statements"),

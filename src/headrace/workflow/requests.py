@@ -15,7 +15,7 @@ from headrace.foundation import access, acts
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.workflow.models import Decision, Request
-from headrace.workflow.policies import policies
+from headrace.workflow.policies import Stage, policies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,19 @@ def ends(kind: str, ending: Ending) -> None:
 
 
 def ask(
-    *, kind: str, subject: str, facts: Mapping[str, Any], by: Person, barred: Iterable[str] = (), at: datetime
+    *,
+    kind: str,
+    subject: str,
+    facts: Mapping[str, Any],
+    by: Person,
+    barred: Iterable[str] = (),
+    further: Iterable[Stage] = (),
+    at: datetime,
 ) -> uuid.UUID:
-    """Make a request, and give its id. Whoever calls has checked that the person may ask. Refused while one is open."""
+    """Make a request, and give its id. Whoever calls has checked that the person may ask. Refused while one is open.
+
+    further: stages that this one request needs after those of its policy.
+    """
     policy = policies()[kind]
     with acts.act(f"ask_{kind}", at=at):
         if Request.objects.filter(kind=kind, subject=subject, state=Request.State.OPEN).exists():
@@ -49,7 +59,7 @@ def ask(
             maker=by,
             made_at=at,
             facts=dict(facts),
-            stages=[{"name": stage.name, "permission": stage.permission.value} for stage in policy.stages],
+            stages=[{"name": stage.name, "permission": stage.permission.value} for stage in (*policy.stages, *further)],
             barred=sorted(set(barred)),
         )
         made.save()

@@ -41,6 +41,8 @@ def check_parties(checked: Checked) -> None:
         checked.refuse_said((), terms, ["counts_from"], why)
         if terms.facts_as_of == "enrolment":
             checked.add(("facts_as_of",), "does_not_apply", key="facts_as_of: enrolment", why=why)
+    if not terms.enrolled:
+        checked.refuse_said((), terms, ["accepted"], "nobody is enrolled; write `enrolled: true`")
     if terms.enrolled and not any(row.enrolled_from for row in terms.inputs):
         checked.warn(("enrolled",), "nobody_enrolled")
 

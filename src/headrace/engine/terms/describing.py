@@ -75,6 +75,8 @@ def _conditions(terms: Terms) -> Iterator[Sentence]:
         yield Sentence("lines", {"rule": Condition(terms.lines)})
     if terms.enrolled:
         yield Sentence("enrolled")
+    if terms.accepted:
+        yield Sentence("accepted")
     if terms.counts_from == "enrolment":
         yield Sentence("counts_from_enrolment")
     if terms.facts_as_of != "line":

@@ -73,6 +73,7 @@ _RANKED: dict[str, tuple[object, ...]] = {
     "settle.claim": ("by_partner", "automatic"),
     "schedule.package.count": ("full", "started"),
     "enrolled": (True, False),
+    "accepted": (True, False),
     "internal": (False, True),
     "combine.reduced_by_others": (True, False),
     "counts_from": ("enrolment", "program"),

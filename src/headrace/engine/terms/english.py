@@ -17,6 +17,7 @@ SENTENCES: dict[str, str] = {
     "lines": "A line earns where {rule}",
     "measure_lines": "A line adds to the measure where {rule}",
     "enrolled": "Only partners that are enrolled take part",
+    "accepted": "A partner is enrolled once it accepted these terms",
     "counts_from_enrolment": "Only lines from the day of enrolment count",
     "facts_as_of": "What is asked about a partner is read {facts_as_of}",
     "on_exit": "A partner that leaves within a period {on_exit}",

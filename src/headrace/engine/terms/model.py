@@ -108,6 +108,8 @@ class Terms(Part):
     """Rule for the lines that earn."""
     enrolled: Flag = False
     """true: only earners with an `inputs` row that carries enrolled_from."""
+    accepted: Flag = False
+    """true: an earner is enrolled only once it accepted the terms."""
     measure: Measure = Measure()
     """What decides the tier."""
     pays_on: PaysOn | None = None
