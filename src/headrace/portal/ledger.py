@@ -18,9 +18,9 @@ from headrace.engine.findings import Finding, Refusal
 from headrace.foundation import access, companies
 from headrace.foundation.companies import Company
 from headrace.foundation.roles import VENDOR, Permission
-from headrace.ledger import general_ledger, opening, periods, reading
+from headrace.ledger import general_ledger, opening, periods, profiles, reading
 from headrace.ledger.desk import AccountKey
-from headrace.ledger.kinds import Column
+from headrace.ledger.kinds import MEMORANDA, Column, Kind
 from headrace.portal.edge import person
 from headrace.portal.exports import as_csv
 
@@ -338,3 +338,65 @@ def approve_opening(request: HttpRequest, journal: uuid.UUID) -> HttpResponse:
     opening.approve(journal=journal, by=person(request), at=timezone.now())
     messages.success(request, "Approved and posted.")
     return redirect("opening_journals")
+
+
+class AccountForm(forms.Form):
+    """The general ledger's account for a kind of account."""
+
+    company = forms.ChoiceField(choices=lambda: [(one.code, f"{one.code} · {one.name}") for one in companies.listed()])
+    program_type = forms.CharField(label="Program type (empty: all others)", required=False, max_length=60)
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in Kind if kind not in MEMORANDA])
+    account = forms.CharField(label="Account of the general ledger", max_length=60)
+
+
+class ProgramForm(forms.Form):
+    """What the general ledger must know of a program."""
+
+    program = forms.CharField(max_length=100)
+    program_type = forms.CharField(max_length=60)
+    cost_centre = forms.CharField(required=False, max_length=60)
+
+
+@login_required
+@require_GET
+def ledger_profiles(request: HttpRequest) -> HttpResponse:
+    """Show which account of the general ledger takes what, and the forms to ask for a change."""
+    return _profiles(request, AccountForm(), ProgramForm())
+
+
+def _profiles(request: HttpRequest, account: AccountForm, program: ProgramForm, status: int = 200) -> HttpResponse:
+    now = timezone.now()
+    context = {
+        "found": profiles.in_force(person(request), at=now), "account": account, "program": program,
+        "may_close": Permission.CLOSE_PERIOD in access.permitted(person(request), VENDOR, now.date()),
+    }  # fmt: skip
+    return render(request, "portal/ledger/profiles.html", context, status=status)
+
+
+@login_required
+@require_POST
+def ask_account(request: HttpRequest) -> HttpResponse:
+    """Ask for an account of the general ledger."""
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.CLOSE_PERIOD, now.date())
+    form = AccountForm(request.POST)
+    if not form.is_valid():
+        return _profiles(request, form, ProgramForm(), status=422)
+    given = {**form.cleaned_data, "company": companies.find(form.cleaned_data["company"])}
+    profiles.ask_account(**{**given, "kind": Kind(given["kind"])}, by=person(request), at=now)
+    messages.success(request, "Asked for. It waits under “Requests” for a second person.")
+    return redirect("ledger_profiles")
+
+
+@login_required
+@require_POST
+def ask_program(request: HttpRequest) -> HttpResponse:
+    """Ask to say of which type a program is, and whose cost centre bears it."""
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.CLOSE_PERIOD, now.date())
+    form = ProgramForm(request.POST)
+    if not form.is_valid():
+        return _profiles(request, AccountForm(), form, status=422)
+    profiles.ask_program(**form.cleaned_data, by=person(request), at=now)
+    messages.success(request, "Asked for. It waits under “Requests” for a second person.")
+    return redirect("ledger_profiles")
