@@ -22,6 +22,7 @@ ROLELESS = "roleless"
 SIGN_IN = 302
 ALL = {ROLELESS, *Role}
 ADMINISTRATORS = {Role.ADMINISTRATOR}
+GRANTERS = {Role.ADMINISTRATOR, Role.PARTNER_ADMIN}
 READERS = {Role.FINANCE_ANALYST, Role.CONTROLLER, Role.AUDITOR}
 CLOSERS = {Role.FINANCE_ANALYST, Role.CONTROLLER}
 REVIEWERS = {Role.ADMINISTRATOR, Role.AUDITOR}
@@ -48,6 +49,13 @@ OURS: dict[str, tuple[str, Set[str], int, int]] = {
     "approve_role": ("post", ADMINISTRATORS, 404, 403),
     "refuse_role": ("post", ADMINISTRATORS, 404, 403),
     "end_role": ("post", ADMINISTRATORS, 404, 403),
+    "tokens": ("get", ALL, 200, 0),
+    "make_token": ("post", ALL, 422, 0),
+    "ask_service_token": ("post", GRANTERS, 422, 403),
+    "approve_token": ("post", ADMINISTRATORS, 404, 403),
+    "refuse_token": ("post", ADMINISTRATORS, 404, 403),
+    "draw_token": ("post", ADMINISTRATORS, 404, 403),
+    "revoke_token": ("post", ALL, 404, 0),
     "audit_trail": ("get", {Role.AUDITOR}, 200, 403),
     "download_file": ("get", set(), 404, 404),
     "partners": ("get", STAFF | PARTNERS, 200, 403),
@@ -176,6 +184,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "approve_role": {"grant": uuid.UUID(int=1)},
     "refuse_role": {"grant": uuid.UUID(int=1)},
     "end_role": {"grant": uuid.UUID(int=1)},
+    **{f"{name}_token": {"token": uuid.UUID(int=1)} for name in ("approve", "refuse", "draw", "revoke")},
     "download_file": {"file": uuid.UUID(int=1)},
     **{name: {"partner": uuid.UUID(int=1)} for name in ("partner", "edit_partner", "name_partner", "ask_bank_data")},
     "refuse_level": {"proposal": uuid.UUID(int=1)},

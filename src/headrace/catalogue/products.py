@@ -99,10 +99,10 @@ class Detail:
     said: tuple[Said, ...]
 
 
-def products(*, viewer: Person, at: datetime, text: str = "", after: str = "") -> tuple[Found, ...]:
-    """List products by code, `PAGE` at a time, for whoever reads all."""
+def products(*, viewer: Person, at: datetime, text: str = "", after: str = "", size: int = PAGE) -> tuple[Found, ...]:
+    """List products by code, `size` at a time, for whoever reads all."""
     access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
-    return looking.find(PRODUCT.name, day=at.date(), text=text, after=after, size=PAGE)
+    return looking.find(PRODUCT.name, day=at.date(), text=text, after=after, size=size)
 
 
 def product(*, product: uuid.UUID, viewer: Person, at: datetime) -> Detail:

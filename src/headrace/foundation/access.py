@@ -5,7 +5,9 @@ Days are half-open and given by the caller. Every refusal leaves everything as i
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,6 +18,7 @@ from headrace.foundation import acts
 from headrace.foundation.models import Membership, Person, RoleGrant, RolePolicy
 from headrace.foundation.roles import (
     PARTNER_ROLES,
+    SCOPES,
     SECOND_FACTOR_AT_FIRST,
     VENDOR,
     Permission,
@@ -23,6 +26,18 @@ from headrace.foundation.roles import (
     carried,
     conflict_among,
 )
+
+_limit: ContextVar[tuple[uuid.UUID, frozenset[Permission]] | None] = ContextVar("limit", default=None)
+
+
+@contextmanager
+def limited_to(person: Person, permissions: frozenset[Permission]) -> Iterator[None]:
+    """Let the person do no more than these in this context, whatever their roles carry: what a token's scopes say."""
+    token = _limit.set((person.pk, permissions))
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 def in_force(day: date, prefix: str = "") -> Q:
@@ -59,9 +74,9 @@ def request_role(
     with acts.act("request_role", at=at):
         member = Membership.objects.filter(pk=membership).first()
         if member is None:
-            _may_grant(by, VENDOR, at)
+            may_grant(by, VENDOR, at)
             raise Refusal("membership_unknown", "There is no such membership. Load the page of roles again.")
-        _may_grant(by, member.organisation, at)
+        may_grant(by, member.organisation, at)
         person = Person.locked(member.person_id)
         if (member.organisation == VENDOR) == (role in PARTNER_ROLES):
             raise Refusal(
@@ -118,9 +133,9 @@ def _held(grant: uuid.UUID, by: Person, at: datetime) -> RoleGrant:
     """Read a grant whose person is locked first, so that two decisions about one person follow one another."""
     known = RoleGrant.objects.select_related("membership").filter(pk=grant).first()
     if known is None:
-        _may_grant(by, VENDOR, at)
+        may_grant(by, VENDOR, at)
         raise Refusal("grant_unknown", "There is no such role request. Load the page of roles again.")
-    _may_grant(by, known.membership.organisation, at)
+    may_grant(by, known.membership.organisation, at)
     Person.locked(known.membership.person_id)
     return RoleGrant.locked(grant)
 
@@ -135,7 +150,8 @@ def _to_decide(grant: uuid.UUID, by: Person, at: datetime) -> RoleGrant:
     return asked
 
 
-def _may_grant(by: Person, organisation: str, at: datetime) -> None:
+def may_grant(by: Person, organisation: str, at: datetime) -> None:
+    """Refuse unless the person decides who may do what in the organisation."""
     day = at.date()
     if Permission.GRANT_ROLE in permitted(by, VENDOR, day):
         require(by, VENDOR, Permission.GRANT_ROLE, day)
@@ -177,13 +193,18 @@ def memberships(day: date) -> tuple[tuple[uuid.UUID, str], ...]:
 
 
 def permitted(person: Person, organisation: str, day: date) -> frozenset[Permission]:
-    """Give what the person may do in the organisation on the day."""
-    return carried(roles_of(person, day, organisation))
+    """Give what the person may do in the organisation on the day; through a token, what of it the token's scopes hold."""
+    held = carried(roles_of(person, day, organisation))
+    limit = _limit.get()
+    return held & limit[1] if limit is not None and limit[0] == person.pk else held
 
 
 def require(person: Person, organisation: str, permission: Permission, day: date) -> None:
     """Refuse unless the person may do this now, and holds no duty anywhere that conflicts with it."""
     if permission not in permitted(person, organisation, day):
+        if permission in carried(roles_of(person, day, organisation)):
+            scopes = " or ".join(scope.value for scope, held in SCOPES.items() if permission in held)
+            raise Refusal("scope_missing", f"You may do this, but the token may not. Make one with the scope {scopes}.")
         raise Refusal(
             "not_permitted",
             f"This asks for the permission “{permission.value}”. Ask an administrator for a role with it.",

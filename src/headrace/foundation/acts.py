@@ -128,6 +128,8 @@ def joined(name: str) -> Iterator[Act]:
 def _seal(done: Act) -> None:
     if done.actor.address:
         done.changes.append(Change("act", "", "address", canonical(None), canonical(done.actor.address)))
+    if done.actor.person and done.actor.via != "web":
+        done.changes.append(Change("act", "", "via", canonical(None), canonical(done.actor.via)))
     head = apps.get_model("foundation", "AuditHead").objects.select_for_update().get()
     seq, at = head.seq + 1, done.at.astimezone(UTC)
     entries = [(n, c.record, c.record_id, c.field, c.digest()) for n, c in enumerate(done.changes)]

@@ -20,7 +20,10 @@ class PersonManager(BaseUserManager.from_queryset(RecordedQuerySet)):  # type: i
 
 
 class Person(Recorded, AbstractBaseUser):
-    """A human being who signs in. What they may do comes from memberships, never from here."""
+    """A human being who signs in, or a service that only ever uses tokens.
+
+    What they may do comes from memberships, never from here.
+    """
 
     PERSONAL = frozenset({"email", "name"})
     SECRET = frozenset({"password"})
@@ -31,6 +34,7 @@ class Person(Recorded, AbstractBaseUser):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
+    service = models.BooleanField(default=False)
     joined_at = models.DateTimeField()
 
     objects: ClassVar[Any] = PersonManager()
@@ -120,6 +124,65 @@ class RolePolicy(Recorded):
 
     role = models.CharField(max_length=40, unique=True)
     second_factor = models.BooleanField()
+
+
+class ApiToken(Recorded):
+    """What the API is called with: its start is known, the rest only by a digest.
+
+    One for oneself is active at once; one of a service is asked for by one person, decided by another, and then drawn.
+    """
+
+    SECRET = frozenset({"digest"})
+
+    class State(models.TextChoices):
+        """Where the token stands."""
+
+        REQUESTED = "requested"
+        APPROVED = "approved"
+        REFUSED = "refused"
+        ACTIVE = "active"
+        REVOKED = "revoked"
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="tokens")
+    organisation = models.CharField(max_length=64, blank=True)
+    name = models.CharField(max_length=100)
+    scopes = models.JSONField()
+    second_factor = models.BooleanField()
+    state = models.CharField(max_length=10, choices=State.choices)
+    start = models.CharField(max_length=12, unique=True, null=True)
+    digest = models.CharField(max_length=64, blank=True)
+    made_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    decided_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", null=True)
+    decided_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("made_by")), name="token_takes_two_people"
+            ),
+            models.CheckConstraint(
+                condition=Q(organisation="", person=F("made_by"))
+                | Q(state__in=("requested", "revoked"))
+                | Q(decided_by__isnull=False, decided_at__isnull=False),
+                name="token_of_a_service_decided_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="active") | (Q(start__isnull=False) & ~Q(digest="")), name="token_active_has_digest"
+            ),
+        )
+
+
+class TokenUse(models.Model):
+    """When a token was used last, and how often in that minute (number of minutes since 1970)."""
+
+    token = models.OneToOneField(ApiToken, on_delete=models.PROTECT, primary_key=True)
+    last_used_at = models.DateTimeField()
+    minute = models.BigIntegerField()
+    calls = models.IntegerField()
 
 
 class AuditLink(models.Model):

@@ -119,6 +119,36 @@ SECOND_FACTOR_AT_FIRST = frozenset(
 """Roles that ask for a second factor until an administrator decides otherwise."""
 
 
+class Scope(StrEnum):
+    """What a token is made for: never more than its person may do at the moment it is used."""
+
+    READ = "read"
+    READ_LEDGER = "read_ledger"
+    READ_AUDIT = "read_audit"
+    DATA = "data"
+    PROGRAMS = "programs"
+    APPROVE = "approve"
+    CLOSE = "close"
+    BANK = "bank"
+    PAY = "pay"
+    ADMINISTER = "administer"
+
+
+SCOPES: dict[Scope, frozenset[Permission]] = {
+    Scope.READ: frozenset({Permission.READ_ALL, Permission.READ_OWN}),
+    Scope.READ_LEDGER: frozenset({Permission.READ_LEDGER}),
+    Scope.READ_AUDIT: frozenset({Permission.READ_AUDIT}),
+    Scope.DATA: frozenset({Permission.LOAD_DATA, Permission.REPAIR_DATA}),
+    Scope.PROGRAMS: frozenset({Permission.AUTHOR_TERMS, Permission.RUN_PROGRAM, Permission.ASSIGN_PROGRAM}),
+    Scope.APPROVE: frozenset({Permission.APPROVE_TERMS, Permission.APPROVE_CLAIM, Permission.APPROVE_PAYOUT}),
+    Scope.CLOSE: frozenset({Permission.FINALISE, Permission.CLOSE_PERIOD}),
+    Scope.BANK: frozenset({Permission.EDIT_BANK_DATA}),
+    Scope.PAY: frozenset({Permission.RELEASE_PAYMENT}),
+    Scope.ADMINISTER: frozenset({Permission.GRANT_ROLE, Permission.MANAGE_COMPANIES, Permission.MANAGE_OWN_USERS}),
+}
+"""What each scope lets a token do. Every permission is in one scope."""
+
+
 def carried(roles: Iterable[Role]) -> frozenset[Permission]:
     """Give the permissions that the roles carry together.
 

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 
 from headrace.engine.findings import Finding, Refusal, Severity, has_errors
 from headrace.foundation import access, acts, files
+from headrace.foundation.keyset import Place, latest_first
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.intake.findings_log import FindingLog
@@ -195,10 +196,10 @@ class Run:
     asked_at: datetime
 
 
-def runs(*, viewer: Person, at: datetime, size: int = 50) -> tuple[Run, ...]:
-    """List the last imports, the latest first, for whoever may read all."""
+def runs(*, viewer: Person, at: datetime, size: int = 50, before: Place | None = None) -> tuple[Run, ...]:
+    """List the last imports, the latest first, for whoever may read all. before: only those behind this place."""
     access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
-    return tuple(_shown(row) for row in _listed().order_by("-asked_at")[:size])
+    return tuple(_shown(row) for row in latest_first(_listed(), "asked_at", before)[:size])
 
 
 def run_with_findings(*, run: uuid.UUID, viewer: Person, at: datetime) -> tuple[Run, tuple[Finding, ...]]:

@@ -52,21 +52,28 @@ class Listed:
     there: bool
 
 
-def partners(*, viewer: Person, at: datetime, text: str = "", after: str = "") -> tuple[Listed, ...]:
-    """List the partners that the viewer sees, `PAGE` at a time, by code."""
+def partners(*, viewer: Person, at: datetime, text: str = "", after: str = "", size: int = PAGE) -> tuple[Listed, ...]:
+    """List the partners that the viewer sees, `size` at a time, by code."""
     day = at.date()
-    found = looking.find(PARTNER.name, day=day, text=text, codes=visible(viewer, day), after=after, size=PAGE)
-    return tuple(
-        Listed(
-            each.id,
-            each.code,
-            each.value("name", day) or "",
-            each.value("type", day) or "",
-            each.value("level", day) or "",
-            each.value("region", day) or "",
-            each.there,
-        )
-        for each in found
+    found = looking.find(PARTNER.name, day=day, text=text, codes=visible(viewer, day), after=after, size=size)
+    return tuple(_listed(each, day) for each in found)
+
+
+def opened(code: str, *, at: datetime) -> Listed:
+    """Give a partner that was just opened."""
+    (found,) = looking.find(PARTNER.name, day=at.date(), codes={code})
+    return _listed(found, at.date())
+
+
+def _listed(found: Found, day: date) -> Listed:
+    return Listed(
+        found.id,
+        found.code,
+        found.value("name", day) or "",
+        found.value("type", day) or "",
+        found.value("level", day) or "",
+        found.value("region", day) or "",
+        found.there,
     )
 
 

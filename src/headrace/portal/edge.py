@@ -34,6 +34,9 @@ _STATUS = {
     "program_unknown": 404,
     "version_unknown": 404,
     "step_unknown": 404,
+    "token_unknown": 404,
+    "scope_missing": 403,
+    "second_factor_missing": 403,
     "balance_unknown": 404,
     "statement_unknown": 404,
     "company_unknown": 404,
@@ -46,6 +49,11 @@ _STATUS = {
     "assignment_unknown": 404,
 }
 _WITHOUT_SECOND_FACTOR = ("mfa_", "account_logout", "account_reauthenticate", "account_email", "alive")
+
+
+def status_of(refusal: Refusal) -> int:
+    """Give the HTTP status of a refusal: 409 where nothing else is said."""
+    return _STATUS.get(refusal.code, 409)
 
 
 class Edge:
@@ -64,6 +72,8 @@ class Edge:
         """Send whoever needs a second factor, and has none, to where they set one up."""
         match = request.resolver_match
         name = (match.url_name if match else None) or ""
+        if request.path.startswith("/api/"):
+            return None  # a token's second factor was asked for when it was made; cookies count for nothing there
         if not request.user.is_authenticated or name.startswith(_WITHOUT_SECOND_FACTOR):
             return None
         if not settings.HEADRACE_SECOND_FACTOR:
@@ -77,7 +87,7 @@ class Edge:
         """Show a refusal; everything else is a defect and stays one."""
         if not isinstance(error, Refusal):
             return None
-        return render(request, "portal/refused.html", {"refusal": error}, status=_STATUS.get(error.code, 409))
+        return render(request, "portal/refused.html", {"refusal": error}, status=status_of(error))
 
 
 def person(request: HttpRequest) -> Person:

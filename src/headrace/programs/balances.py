@@ -112,8 +112,18 @@ class Balances:
     waiting: int
 
 
-def seen(viewer: Person, *, program: str | None = None, payee: str | None = None, at: datetime) -> Balances:
-    """Give the balances that the viewer may see, of one program or payee where named. Refused to whoever may see none."""
+def seen(
+    viewer: Person,
+    *,
+    program: str | None = None,
+    payee: str | None = None,
+    at: datetime,
+    most: int | None = SHOWN_MAX,
+) -> Balances:
+    """Give the balances that the viewer may see, of one program or payee where named. Refused to whoever may see none.
+
+    most: so many at most; null gives all.
+    """
     store = DatabaseTotals()
     own = own_payees(viewer, at.date())
     if own is None:
@@ -129,9 +139,9 @@ def seen(viewer: Person, *, program: str | None = None, payee: str | None = None
     programs = {each.key.program for each in found}
     behind = {each.program: each.stale for each in store.followed() if each.stale and each.program in programs}
     return Balances(
-        standings=tuple(found[:SHOWN_MAX]),
+        standings=tuple(found[:most]),
         behind=behind,
-        more=max(0, len(found) - SHOWN_MAX),
+        more=0 if most is None else max(0, len(found) - most),
         waiting=len(DatabaseRegister().unposted()),
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from headrace.engine.findings import Refusal
@@ -265,6 +265,7 @@ class Stated:
     """One final statement: what a run posted to a payee for a period. All amounts of the payee in the run, by currency."""
 
     run: str
+    posting: int
     program: str
     payee_id: str
     from_: date | None
@@ -287,8 +288,13 @@ def open_span(program: str) -> tuple[date | None, date | None]:
     )
 
 
-def statements(viewer: Person, *, at: datetime, size: int = 500) -> tuple[Stated, ...]:
-    """List final statements that the viewer may see, the latest run first."""
+def statements(
+    viewer: Person, *, at: datetime, size: int = 500, before: int | None = None, program: str = "", payee: str = ""
+) -> tuple[Stated, ...]:
+    """List final statements that the viewer may see, the latest run first.
+
+    before: only those behind this posting. program, payee: only those.
+    """
     rows = (
         FinalPosting.objects.filter(run__state="final")
         .select_related("run")
@@ -297,9 +303,13 @@ def statements(viewer: Person, *, at: datetime, size: int = 500) -> tuple[Stated
     own = own_payees(viewer, at.date())
     if own is not None:
         rows = rows.filter(payee_kind=PARTNER, payee_id__in=own)
+    rows = rows.filter(**{name: text for name, text in (("program", program), ("payee_id", payee)) if text})
+    if before is not None:
+        rows = _behind(rows, before)
     return tuple(
         Stated(
             run=row.run_id,
+            posting=row.pk,
             program=row.program,
             payee_id=row.payee_id,
             from_=row.period_from,
@@ -310,6 +320,15 @@ def statements(viewer: Person, *, at: datetime, size: int = 500) -> tuple[Stated
         )
         for row in rows[:size]
     )
+
+
+def _behind(rows: "QuerySet[FinalPosting]", posting: int) -> "QuerySet[FinalPosting]":
+    last = rows.filter(pk=posting).first()
+    if last is None:
+        return rows.none()
+    begun, payee = last.run.begun_at, last.payee_id
+    later = Q(run__begun_at=begun) & (Q(payee_id__gt=payee) | Q(payee_id=payee, pk__gt=posting))
+    return rows.filter(Q(run__begun_at__lt=begun) | later)
 
 
 def statement(run: str, payee: str, viewer: Person, *, at: datetime) -> tuple[dict[str, Any], ...]:

@@ -296,6 +296,11 @@ def listed(viewer: Person, *, at: datetime) -> tuple[Shown, ...]:
     return tuple(_shown(row, viewer, at) for row in rows)
 
 
+def shown(version: Version, viewer: Person, *, at: datetime) -> Shown:
+    """Give a version that the viewer just made or moved."""
+    return _shown(version, viewer, at)
+
+
 def of_program(code: str, viewer: Person, *, at: datetime) -> tuple[Shown, ...]:
     """List the versions of one program. Refused as `program_unknown` where there is none."""
     found = tuple(each for each in listed(viewer, at=at) if each.program == code)

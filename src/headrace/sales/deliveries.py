@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from headrace.engine.findings import Finding, Refusal, Severity, has_errors
 from headrace.engine.schema import REFERENCE_KINDS
 from headrace.foundation import access, acts, events, files
+from headrace.foundation.keyset import Place, latest_first
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.intake.load import Request, intake
@@ -381,11 +382,21 @@ class Shown:
     finding_counts: tuple[tuple[str, int], ...]
 
 
-def listed(viewer: Person, *, at: datetime, size: int = 100) -> tuple[Shown, ...]:
-    """List deliveries, the latest first, without their findings. For people of the vendor who may read all."""
+def listed(
+    viewer: Person, *, at: datetime, size: int = 100, before: Place | None = None, state: str = ""
+) -> tuple[Shown, ...]:
+    """List deliveries, the latest first, without their findings. For people of the vendor who may read all.
+
+    before: only those behind this place. state: only those.
+    """
     access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
-    rows = Delivery.objects.select_related("delivered_by").order_by("-delivered_at")[:size]
-    return tuple(_shown(row, ()) for row in rows)
+    rows = Delivery.objects.select_related("delivered_by").filter(**({"state": state} if state else {}))
+    return tuple(_shown(row, ()) for row in latest_first(rows, "delivered_at", before)[:size])
+
+
+def taken(delivery: Delivery) -> Shown:
+    """Give a delivery that was just taken, to whoever delivered it."""
+    return _shown(delivery, ())
 
 
 def one(delivery: uuid.UUID, viewer: Person, *, at: datetime) -> Shown:

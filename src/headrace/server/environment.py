@@ -21,6 +21,7 @@ KNOWN = {
     "HEADRACE_FILES": "folder of uploaded files, never served by the web; default `files` in the home",
     "HEADRACE_MAIL_URL": "smtp://USER:PASSWORD@HOST:PORT or smtps://…; needed, but on one machine mail is printed without it",
     "HEADRACE_MAIL_FROM": "address that mail comes from",
+    "HEADRACE_API_CALLS_A_MINUTE": "how many calls of the API a token makes in a minute; default 600",
     "HEADRACE_PROXIES": "how many trusted proxies stand before the application; their X-Forwarded headers are then believed",
 }
 BESIDE = frozenset({"HEADRACE_DEBUG", "HEADRACE_REAL_DATA"})
@@ -39,6 +40,7 @@ class Environment:
     mail: dict[str, Any] | None
     mail_from: str
     proxies: int
+    api_calls: int
 
 
 def read(variables: Mapping[str, str]) -> Environment:
@@ -58,6 +60,9 @@ def read(variables: Mapping[str, str]) -> Environment:
     proxies = variables.get("HEADRACE_PROXIES", "0")
     if not proxies.isdecimal():
         fault("HEADRACE_PROXIES", f"is {proxies!r}; it must be a whole number, 0 or more.")
+    api_calls = variables.get("HEADRACE_API_CALLS_A_MINUTE", "600")
+    if not api_calls.isdecimal() or not 0 < len(api_calls) < 8 or int(api_calls) == 0:
+        fault("HEADRACE_API_CALLS_A_MINUTE", f"is {api_calls!r}; it must be a whole number, 1 or more.")
     found = Environment(
         local=local == "1",
         database=_database(variables.get("HEADRACE_DATABASE_URL") or f"sqlite:///{home / 'headrace.sqlite3'}", fault),
@@ -68,6 +73,7 @@ def read(variables: Mapping[str, str]) -> Environment:
         mail=_mail(variables.get("HEADRACE_MAIL_URL", ""), local == "1", fault),
         mail_from=variables.get("HEADRACE_MAIL_FROM", "headrace@localhost"),
         proxies=int(proxies) if proxies.isdecimal() else 0,
+        api_calls=int(api_calls) if api_calls.isdecimal() else 0,
     )
     if faults:
         raise Refusal("settings", f"{len(faults)} setting(s) are wrong. Mend them and start again.", findings=faults)

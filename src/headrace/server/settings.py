@@ -18,6 +18,7 @@ HEADRACE_FILES = _env.files
 HEADRACE_LAKE = _env.lake
 HEADRACE_LOCAL = _env.local
 HEADRACE_SECOND_FACTOR = True
+HEADRACE_API_CALLS_A_MINUTE = _env.api_calls
 
 INSTALLED_APPS = [
     "headrace.foundation",
@@ -31,6 +32,7 @@ INSTALLED_APPS = [
     "headrace.closing",
     "headrace.governance",
     "headrace.portal",
+    "headrace.api",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -47,6 +49,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "headrace.api.problems.Problems",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from headrace.api.operations import api
 from headrace.portal import (
     assignments,
     catalogue_pages,
@@ -14,6 +15,7 @@ from headrace.portal import (
     partner_pages,
     programs,
     sales,
+    token_pages,
 )
 
 urlpatterns = [
@@ -26,6 +28,13 @@ urlpatterns = [
     path("roles/<uuid:grant>/approve", pages.approve_role, name="approve_role"),
     path("roles/<uuid:grant>/refuse", pages.refuse_role, name="refuse_role"),
     path("roles/<uuid:grant>/end", pages.end_role, name="end_role"),
+    path("tokens/", token_pages.tokens, name="tokens"),
+    path("tokens/make", token_pages.make_token, name="make_token"),
+    path("tokens/ask", token_pages.ask_service_token, name="ask_service_token"),
+    path("tokens/<uuid:token>/approve", token_pages.approve_token, name="approve_token"),
+    path("tokens/<uuid:token>/refuse", token_pages.refuse_token, name="refuse_token"),
+    path("tokens/<uuid:token>/draw", token_pages.draw_token, name="draw_token"),
+    path("tokens/<uuid:token>/revoke", token_pages.revoke_token, name="revoke_token"),
     path("audit/", pages.audit_trail, name="audit_trail"),
     path("ledger/", ledger.trial_balance, name="ledger"),
     path("ledger/trial-balance.csv", ledger.trial_balance_file, name="ledger_file"),
@@ -115,6 +124,7 @@ urlpatterns = [
     path("statements/", programs.statements, name="statements"),
     path("statements/<str:run>/", programs.statement, name="statement"),
     path("statements/<str:run>/csv", programs.download_statement, name="download_statement"),
+    path("api/v1/", api.urls),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/sessions/", include("allauth.usersessions.urls")),

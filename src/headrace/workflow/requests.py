@@ -12,6 +12,7 @@ from typing import Any
 
 from headrace.engine.findings import Refusal
 from headrace.foundation import access, acts
+from headrace.foundation.keyset import Place, latest_first
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.workflow.models import Decision, Request
@@ -160,10 +161,16 @@ class Asked:
     may_decide: bool
 
 
-def listed(viewer: Person, *, at: datetime, size: int = 100) -> tuple[Asked, ...]:
-    """List requests, open ones first, then the latest. For people of the vendor who may read all."""
+def listed(
+    viewer: Person, *, at: datetime, size: int = 100, before: Place | None = None, state: str = "", kind: str = ""
+) -> tuple[Asked, ...]:
+    """List the latest requests, open ones first. For people of the vendor who may read all.
+
+    before: only those behind this place. state, kind: only those.
+    """
     access.require(viewer, VENDOR, Permission.READ_ALL, at.date())
-    rows = list(_rows().order_by("-made_at")[:size])
+    asked = {name: text for name, text in (("state", state), ("kind", kind)) if text}
+    rows = list(latest_first(_rows().filter(**asked), "made_at", before)[:size])
     permissions = access.permitted(viewer, VENDOR, at.date())
     return tuple(_asked(row, viewer, permissions) for row in sorted(rows, key=lambda row: row.state != "open"))
 
