@@ -1,6 +1,7 @@
 """Pages of the repair desk: rows that did not load, unknown names, and what people do with them."""
 
 import uuid
+from datetime import date
 
 from django import forms
 from django.contrib import messages
@@ -11,10 +12,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from headrace.engine.findings import Refusal
+from headrace.engine.schema import Stage
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.portal.edge import person
-from headrace.sales import correcting, desk, repairing, rules
+from headrace.sales import correcting, desk, repairing, reporting, rules
 
 CELL = "cell:"
 _TOLD = {
@@ -238,3 +240,59 @@ def correct_line(request: HttpRequest) -> HttpResponse:
         return _corrections(request, BatchForm(), form, status=422)
     messages.success(request, "Asked for. A second person decides it under Requests.")
     return redirect("corrections")
+
+
+class DutyForm(forms.Form):
+    """Who owes which report."""
+
+    reporter = forms.CharField(label="Partner (id)", max_length=300)
+    stage = forms.ChoiceField(choices=[(stage.value, stage.value.replace("_", " ")) for stage in Stage])
+    calendar = forms.ChoiceField(label="Each", choices=[(name, name) for name in reporting.CALENDARS])
+    due_days = forms.IntegerField(label="Due so many days after it", min_value=0, max_value=reporting.DUE_DAYS_MAX)
+    from_on = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
+
+
+@login_required
+@require_GET
+def reports(request: HttpRequest) -> HttpResponse:
+    """List reports that are owed, and how well reporters report."""
+    return _reports(request, DutyForm())
+
+
+def _reports(request: HttpRequest, form: DutyForm, status: int = 200) -> HttpResponse:
+    now = timezone.now()
+    owed, scores = reporting.seen(person(request), at=now)
+    may_repair = Permission.REPAIR_DATA in access.permitted(person(request), VENDOR, now.date())
+    context = {"reports": owed, "scores": scores, "form": form, "may_repair": may_repair}
+    return render(request, "portal/reports.html", context, status=status)
+
+
+@login_required
+@require_POST
+def owe_report(request: HttpRequest) -> HttpResponse:
+    """Say that a partner owes reports."""
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.REPAIR_DATA, now.date())
+    form = DutyForm(request.POST)
+    if form.is_valid():
+        try:
+            reporting.owe(**form.cleaned_data, by=person(request), at=now)
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
+    if not form.is_valid():
+        return _reports(request, form, status=422)
+    messages.success(request, "Kept.")
+    return redirect("reports")
+
+
+@login_required
+@require_POST
+def nothing_to_report(request: HttpRequest, duty: uuid.UUID) -> HttpResponse:
+    """Note that there was nothing to report."""
+    try:
+        period_from = date.fromisoformat(request.POST.get("from", ""))
+    except ValueError:
+        period_from = date.min
+    reporting.nothing(duty=duty, period_from=period_from, by=person(request), at=timezone.now())
+    messages.success(request, "Noted.")
+    return redirect("reports")

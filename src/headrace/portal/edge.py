@@ -31,6 +31,7 @@ _STATUS = {
     "request_unknown": 404,
     "delivery_unknown": 404,
     "row_unknown": 404,
+    "duty_unknown": 404,
     "program_unknown": 404,
     "version_unknown": 404,
     "step_unknown": 404,

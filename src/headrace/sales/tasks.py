@@ -9,7 +9,7 @@ from django.utils import timezone
 from headrace.foundation import events
 from headrace.foundation.jobs import scheduled
 from headrace.masterdata import store
-from headrace.sales import correcting, deliveries, own_tables
+from headrace.sales import correcting, deliveries, own_tables, reporting
 from headrace.sales.lake import opened
 
 
@@ -40,5 +40,12 @@ def renew_reference_tables() -> list[str]:
     return own_tables.renew(at=timezone.now())
 
 
+@task
+def remind_reporters() -> int:
+    """Write notices of reports that are due soon or missing; gives how many reports that are."""
+    return reporting.remind(at=timezone.now())
+
+
 events.listen(store.CHANGED, renew_reference_tables)
 scheduled(maintain_lake, every=timedelta(days=1))
+scheduled(remind_reporters, every=timedelta(days=1))
