@@ -334,3 +334,63 @@ class NothingToReport(Recorded):
 
     class Meta:
         constraints = (models.UniqueConstraint("duty", "period_from", name="one_nothing_a_period"),)
+
+
+class GatheredPost(models.Model):
+    """Lines that a program sent in one call, until they are part of a delivery. key: of the sender, once for each person.
+
+    digest: of the lines, so that a key that is used for others is found out. first_row: of the delivery's file.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sent_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64)
+    lines = models.JSONField()
+    sent_at = models.DateTimeField()
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="posts", null=True)
+    first_row = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("sent_by", "key", name="one_post_a_key"),
+            models.CheckConstraint(
+                condition=Q(delivery__isnull=True, first_row__isnull=True)
+                | Q(delivery__isnull=False, first_row__isnull=False),
+                name="post_has_its_rows",
+            ),
+        )
+        indexes = (models.Index("sent_at", name="posts_to_gather", condition=Q(delivery__isnull=True)),)
+
+
+class WatchedFolder(Recorded):
+    """A folder in the inbox whose files are delivered. Each file is delivered in the name of whoever had it watched."""
+
+    name = models.CharField(max_length=60, unique=True)
+    profile = models.CharField(max_length=100)
+    watched_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    watched_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+
+class TakenFile(Recorded):
+    """A file that was taken from a watched folder. identity: what tells it from a later file of the same name.
+
+    refused: why it was not delivered; empty for one that was.
+    """
+
+    folder = models.ForeignKey(WatchedFolder, on_delete=models.PROTECT, related_name="taken")
+    name = models.TextField()
+    identity = models.CharField(max_length=64)
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="+", null=True)
+    refused = models.TextField(blank=True)
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("folder", "identity", name="a_file_is_taken_once"),
+            models.CheckConstraint(
+                condition=Q(delivery__isnull=False, refused="") | (Q(delivery__isnull=True) & ~Q(refused="")),
+                name="a_file_is_delivered_or_refused",
+            ),
+        )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from headrace.foundation import events
 from headrace.foundation.jobs import scheduled
 from headrace.masterdata import store
-from headrace.sales import correcting, deliveries, own_tables, reporting
+from headrace.sales import correcting, deliveries, gathering, inbox, own_tables, reporting
 from headrace.sales.lake import opened
 
 
@@ -23,6 +23,18 @@ def load_delivery(delivery: str) -> str:
 def make_correction(correction: str) -> str:
     """Write the lines of an approved correction."""
     return correcting.carry_out(correction=uuid.UUID(correction), at=timezone.now())
+
+
+@task
+def close_gathering() -> int:
+    """Make a delivery of the lines that programs sent; gives how many posts that are."""
+    return gathering.close(at=timezone.now())
+
+
+@task
+def look_into_inbox() -> int:
+    """Take the complete files of all watched folders; gives how many."""
+    return inbox.look(at=timezone.now())
 
 
 @task
@@ -48,4 +60,6 @@ def remind_reporters() -> int:
 
 events.listen(store.CHANGED, renew_reference_tables)
 scheduled(maintain_lake, every=timedelta(days=1))
+scheduled(look_into_inbox, every=timedelta(minutes=1))
+scheduled(close_gathering, every=timedelta(minutes=1))
 scheduled(remind_reporters, every=timedelta(days=1))
