@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from headrace.portal import catalogue_pages, desk, files, ledger, pages, partner_pages, programs, sales
+from headrace.portal import catalogue_pages, desk, files, ledger, pages, partner_pages, programs, sales, sales_care
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -54,12 +54,16 @@ urlpatterns = [
     path("sales/<uuid:delivery>/", sales.delivery, name="delivery"),
     path("sales/<uuid:delivery>/rows", desk.delivery_rows, name="delivery_rows"),
     path("sales/<uuid:delivery>/send", desk.send_again, name="send_again"),
-    path("sales/corrections/", desk.corrections, name="corrections"),
-    path("sales/corrections/batch", desk.reverse_batch, name="reverse_batch"),
-    path("sales/corrections/line", desk.correct_line, name="correct_line"),
-    path("sales/reports/", desk.reports, name="reports"),
-    path("sales/reports/owe", desk.owe_report, name="owe_report"),
-    path("sales/reports/<uuid:duty>/nothing", desk.nothing_to_report, name="nothing_to_report"),
+    path("sales/corrections/", sales_care.corrections, name="corrections"),
+    path("sales/corrections/batch", sales_care.reverse_batch, name="reverse_batch"),
+    path("sales/corrections/line", sales_care.correct_line, name="correct_line"),
+    path("sales/reports/", sales_care.reports, name="reports"),
+    path("sales/reports/owe", sales_care.owe_report, name="owe_report"),
+    path("sales/reports/<uuid:duty>/nothing", sales_care.nothing_to_report, name="nothing_to_report"),
+    path("sales/stock/", sales_care.stock, name="stock"),
+    path("sales/inbox/", sales_care.inbox_page, name="inbox"),
+    path("sales/inbox/watch", sales_care.watch_folder, name="watch_folder"),
+    path("sales/inbox/end", sales_care.end_folder, name="end_folder"),
     path("sales/desk/", desk.repair_desk, name="repair_desk"),
     path("sales/desk/name", desk.map_name, name="map_name"),
     path("sales/desk/rule", desk.decide_rule, name="decide_rule"),
