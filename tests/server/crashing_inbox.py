@@ -34,7 +34,8 @@ def prepare(folder: Path) -> None:
     at_home_in(folder)
     call_command("migrate", verbosity=0)
     with acting_as(Actor(None, "test")):
-        channel = team(people.found(emails=("ada@example.com", "ben@example.com"), at=timezone.now()))
+        ada, ben = people.found(emails=("ada@example.com", "ben@example.com"), at=timezone.now())
+        channel = team((ada, ben))
         for name in jobs._SCHEDULES:
             JobSchedule.objects.create(name=name, due_at=timezone.now() + timedelta(days=1000))
         activated(channel)
