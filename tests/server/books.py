@@ -9,11 +9,12 @@ from itertools import count
 from headrace.foundation import companies
 from headrace.foundation.companies import Company
 from headrace.foundation.people import Person
-from headrace.ledger import flows, funds, periods, reading
+from headrace.ledger import flows, funds, periods, profiles, reading
 from headrace.ledger.desk import Key
 from headrace.ledger.flows import Item
 from headrace.ledger.journal import Cause, Event
 from headrace.ledger.kinds import Kind
+from headrace.workflow import requests
 
 Q1 = "2026-01-01/2026-04-01"
 Q2 = "2026-04-01/2026-07-01"
@@ -33,7 +34,7 @@ class Books:
     def event(self, on: date = date(2026, 1, 15), cause: Cause | None = None, *, closing: bool = False) -> Event:
         self.now += timedelta(hours=1)
         cause = cause or Cause("test", str(next(self.number)))
-        return Event(company=self.company, cause=cause, on=on, at=self.now, closing=closing)
+        return Event(company=self.company, cause=cause, on=on, at=self.now, closing=closing, by=self.maker)
 
     def of(self, kind: Kind, key: Key | None = None, **asked: date | datetime) -> Decimal:
         """Give what stands on the accounts of a kind: credits − debits."""
@@ -68,6 +69,22 @@ class Books:
             if lock:
                 periods.ask(period=one.id, to="locked", by=self.maker, at=at)
                 periods.decide(period=one.id, by=self.second, approve=True, at=at)
+
+    def profile(self, kind: Kind, account: str, program_type: str = "") -> None:
+        """Set an account of the general ledger, by two people."""
+        at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+        asked = profiles.ask_account(
+            company=self.company, kind=kind, account=account, program_type=program_type, by=self.maker, at=at
+        )
+        requests.approve(request=asked, by=self.second, at=at)
+
+    def describe(self, program: str, program_type: str, cost_centre: str) -> None:
+        """Say of which type a program is, by two people."""
+        at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+        asked = profiles.ask_program(
+            program=program, program_type=program_type, cost_centre=cost_centre, by=self.maker, at=at
+        )
+        requests.approve(request=asked, by=self.second, at=at)
 
     def month(self, month: int) -> periods.Standing:
         return next(one for one in periods.standings(self.company) if one.from_on == date(2026, month, 1))

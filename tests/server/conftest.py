@@ -32,7 +32,9 @@ def acting() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def own_folders(settings: Settings, tmp_path: Path) -> None:
     """Give each test a lake and files of its own, as it has a database of its own."""
-    settings.HEADRACE_LAKE, settings.HEADRACE_FILES = tmp_path / "home" / "lake", tmp_path / "home" / "files"
+    home = tmp_path / "home"
+    settings.HEADRACE_LAKE, settings.HEADRACE_FILES = home / "lake", home / "files"
+    settings.HEADRACE_INBOX = home / "inbox"
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ def key(payee: int, fund: str = "") -> Key:
 
 
 def event(of: companies.Company, name: str) -> Event:
-    return Event(company=of, cause=Cause("test", f"{of.code}-{name}"), on=date(2026, 1, 15), at=NOW)
+    cleo = people.with_email("cleo@example.com")
+    return Event(company=of, cause=Cause("test", f"{of.code}-{name}"), on=date(2026, 1, 15), at=NOW, by=cleo)
 
 
 def items(amount: Callable[[int], int], payees: range = range(PAYEES)) -> list[Item]:

@@ -83,7 +83,7 @@ def test_stock_in_the_channel_stands_apart_from_what_was_sold(channel: Team) -> 
     assert stand() == {("accrued", "A"): 50, ("accrued_stock", "A"): 200}
     company = companies.find("US")
     (row,) = reading.roll_forward(company, from_on=date(2026, 1, 1), until_on=date(2026, 5, 1))
-    assert (row.opening, row.closing) == (0, 250)
+    assert (row.opening, row.closing) == (Decimal(0), Decimal(250))
     finalise(channel)
     assert stand() == {("accrued", "A"): 50, ("earned", "A"): 50}
     assert proof.prove().findings == ()

@@ -16,11 +16,12 @@ from headrace.foundation import companies
 from headrace.foundation.models import OutboxMessage, Person
 from headrace.ledger import periods
 from headrace.programs import finalising
-from headrace.sales import deliveries
+from headrace.sales import deliveries, reporting
 from headrace.server import doctor
 from headrace.workflow import requests
 from tests.server.channel import FEBRUARY, JANUARY, Team, activated, delivered, team, work
 from tests.server.conftest import Admins
+from tests.server.master import load
 from tests.server.test_routes import with_second_factor
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +166,22 @@ def test_a_row_more_and_the_explanation_no_longer_holds(channel: Team) -> None:
         ["more.csv: 1 row(s) rejected, 0 held.", "again.csv: 1 row(s) rejected, 0 held."], True,
     )  # fmt: skip
     assert Explanation.objects.count() == 1
+
+
+def test_a_report_that_is_owed_and_did_not_come_is_told(channel: Team) -> None:
+    now = timezone.now()
+    load("partner", "partner_id,name,valid_from\nC,C,2026-01-01\nD,D,2026-01-01\n", channel.loader, at=now)
+    prove()
+    owed = {"stage": "sell_through", "calendar": "month", "due_days": 10, "by": channel.loader, "at": now}
+    at_quarter = {**owed, "calendar": "quarter"}
+    reporting.owe(reporter="C", from_on=date(2026, 2, 1), **owed)  # type: ignore[arg-type]
+    reporting.owe(reporter="D", from_on=date(2026, 1, 1), **at_quarter)  # type: ignore[arg-type]
+    # C owes February and March, each in its month; D owes the quarter, which ends with March.
+    counts = {number: found(channel, number).get("feeds_missing", 0) for number in (1, 2, 3)}
+    assert counts == {1: 0, 2: 1, 3: 2}
+    explain(channel, "feeds_missing", 2)
+    rows = checklist.of(month(2), channel.controller, at=now).rows
+    assert not next(row for row in rows if row.check.code == "feeds_missing").stands
 
 
 def test_what_blocks_is_not_explained_away(channel: Team) -> None:

@@ -1,6 +1,8 @@
-"""A quarter from the first draft to the locked books, played by its people; every figure worked by hand and by the command line."""
+"""A quarter from the first draft to the locked books, played by its people; figures by hand and by the command line."""
 
 import json
+import uuid
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -13,7 +15,7 @@ import xlsxwriter
 from django.utils import timezone
 from typer.testing import CliRunner
 
-from headrace.cli import app
+from headrace.cli.app import app
 from headrace.closing import pack
 from headrace.engine.findings import Refusal
 from headrace.foundation import companies, files
@@ -54,11 +56,11 @@ MEANT = {"x1": "2026-03-01", "x2": "2026-02-28", "x3": "2026-03-31"}
 RETURN = ("r1", "return", "sell_through", "2026-04-10", "A", "K1", "-1", "-100", "USD", "a1")
 
 
-def as_csv(rows: list[tuple[str, ...]], *further: str) -> bytes:
+def as_csv(rows: Sequence[tuple[str, ...]], *further: str) -> bytes:
     return "\n".join(",".join(row) for row in [(*COLUMNS, *further), *rows]).encode()
 
 
-def as_workbook(rows: list[tuple[str, ...]]) -> bytes:
+def as_workbook(rows: Sequence[tuple[str, ...]]) -> bytes:
     content = BytesIO()
     with xlsxwriter.Workbook(content) as book:
         sheet = book.add_worksheet()
@@ -67,7 +69,7 @@ def as_workbook(rows: list[tuple[str, ...]]) -> bytes:
     return content.getvalue()
 
 
-def as_parquet(rows: list[tuple[str, ...]]) -> bytes:
+def as_parquet(rows: Sequence[tuple[str, ...]]) -> bytes:
     content = BytesIO()
     columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
     pq.write_table(pa.table({name: list(values) for name, values in columns}), content)
@@ -165,7 +167,7 @@ def test_a_quarter_from_the_draft_to_the_locked_books(admins: Admins, tmp_path: 
     work()
     decided(people, people.controller)
     stated = finalising.statements(people.partner_a, at=timezone.now())
-    assert [(each.payee_id, each.amount) for each in stated] == [("A", 188)]
+    assert [(each.payee_id, each.amount) for each in stated] == [("A", D(188))]
 
     asked_at = timezone.now()
     adjusting.ask(wanted=goodwill(), evidence=evidence(manager, asked_at), by=manager, at=asked_at)
@@ -190,7 +192,7 @@ def goodwill() -> adjusting.Wanted:
     )  # fmt: skip
 
 
-def evidence(by: Person, at: datetime) -> object:
+def evidence(by: Person, at: datetime) -> uuid.UUID:
     return files.store(name="mail.csv", content=BytesIO(b"agreed,25\n"), organisation="vendor", by=by, at=at).pk
 
 

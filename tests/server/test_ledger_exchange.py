@@ -138,21 +138,20 @@ def revalue_again(books: Books) -> int:
 
 
 def profiles(books: Books) -> None:
-    set_ = {"company": books.company, "by": books.maker, "at": NOW}
     for kind, account in (
         (Kind.CONTRA_REVENUE, "4100"),
         (Kind.ACCRUED, "2300"),
         (Kind.PAYABLE, "2310"),
         (Kind.RECEIVABLE, "1200"),
     ):
-        general_ledger.set_profile(kind=kind, account=account, **set_)  # type: ignore[arg-type]
-    general_ledger.set_profile(kind=Kind.CONTRA_REVENUE, account="4150", program_type="spiff", **set_)  # type: ignore[arg-type]
+        books.profile(kind, account)
+    books.profile(Kind.CONTRA_REVENUE, "4150", "spiff")
 
 
 def test_the_journal_of_a_locked_period_by_account_cost_centre_and_program(books: Books) -> None:
     profiles(books)
-    general_ledger.describe_program(program="spiff", program_type="spiff", cost_centre="EMEA", at=NOW)
-    general_ledger.describe_program(program="vol", program_type="volume_rebate", cost_centre="CH", at=NOW)
+    books.describe("spiff", "spiff", "EMEA")
+    books.describe("vol", "volume_rebate", "CH")
     books.provide("100")
     books.provide("90")
     books.finalise("95", key=key("P2"))

@@ -1,16 +1,21 @@
 """The flows of an incentive through the books. Every figure is worked by hand, in the comment beside it."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import pytest
 
 from headrace.engine.findings import Refusal
+from headrace.foundation.roles import Role
 from headrace.ledger import flows, funds, proof, reading
 from headrace.ledger.journal import Cause
 from headrace.ledger.kinds import Column, Kind
 from headrace.ledger.models import Entry, Posting
 from tests.server.books import Q1, Q2, Books, D, items, key, step
+from tests.server.conftest import MakePerson
 
 OPEN = (Kind.ACCRUED, Kind.PAYABLE, Kind.OVERPAID)
 
@@ -348,3 +353,21 @@ def test_a_posting_opens_to_its_cause(books: Books) -> None:
     assert (shown.version, shown.debit.key.period, shown.on) == ("vol/1", Q1, date(2026, 1, 15))
     with pytest.raises(Refusal):
         reading.opened(books.company, line.id + 1)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        flows.approve, flows.release, flows.recover, flows.write_off, partial(flows.settle, by=Kind.CASH),
+        lambda event, _: flows.void(event, settlement=Cause("test", "1")),
+        lambda event, _: flows.net(event, payee_kind="partner", payee="P1", currency="EUR"),
+    ],
+)  # fmt: skip
+def test_what_moves_money_names_somebody_who_may(books: Books, person_with: MakePerson, flow: Any) -> None:
+    books.provide("100")
+    before = books.stand()
+    nobody = person_with(Role.PROGRAM_MANAGER)
+    for by in (None, nobody):
+        event = replace(books.event(), by=by)
+        assert refused(books, flow, event, items("10")) == "not_permitted"
+    assert books.stand() == before

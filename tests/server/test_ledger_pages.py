@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from headrace.foundation.models import Person, RoleGrant
-from headrace.ledger import causes, general_ledger, reading
+from headrace.ledger import causes, reading
 from headrace.ledger.kinds import Kind
+from headrace.workflow import requests
 from tests.server.books import Books, key, open_books
 from tests.server.conftest import NOW, Admins
 
@@ -137,7 +138,7 @@ def test_a_period_is_closed_and_locked_by_two_and_its_journal_handed_over(books:
     assert timezone.now() > NOW
     books.provide("10")
     for kind, account in ((Kind.CONTRA_REVENUE, "4100"), (Kind.ACCRUED, "2300")):
-        general_ledger.set_profile(company=books.company, kind=kind, account=account, by=books.maker, at=NOW)
+        books.profile(kind, account)
     second = signed_in(books.second)
     january = {"period": books.month(1).id}
 
@@ -160,3 +161,22 @@ def test_a_period_is_closed_and_locked_by_two_and_its_journal_handed_over(books:
     ]
     assert "general ledger journal" in page(controller, "ledger_periods")
     assert "period_left" in act(controller, "ask_period", 409, to="soft_closed")
+
+
+def test_an_account_of_the_general_ledger_takes_two_people(books: Books, controller: Client) -> None:
+    second = signed_in(books.second)
+    address = reverse("ledger_profiles")
+    given = {"company": "DE", "kind": "contra_revenue", "account": "6400", "program_type": "mdf"}
+    assert controller.post(reverse("ask_account"), {**given, "account": ""}, secure=True).status_code == 422
+    assert controller.post(reverse("ask_account"), {**given, "kind": "earned"}, secure=True).status_code == 422
+    assert controller.post(reverse("ask_account"), given, secure=True).status_code == 302
+    program = {"program": "vol", "program_type": "mdf", "cost_centre": "CC-7"}
+    assert controller.post(reverse("ask_program"), program, secure=True).status_code == 302
+    assert "6400" not in controller.get(address, secure=True).content.decode()
+    for waiting in requests.open_of(["posting_profile", "program_profile"]):
+        approve = reverse("approve_request", kwargs={"request_id": waiting.request})
+        assert controller.post(approve, secure=True).status_code == 409
+        assert second.post(approve, secure=True).status_code == 302
+    page = controller.get(address, secure=True).content.decode()
+    assert "<td>mdf</td><td>contra revenue</td><td>6400</td>" in page
+    assert "<td>vol</td><td>mdf</td><td>CC-7</td>" in page

@@ -8,10 +8,10 @@ import pytest
 from headrace.engine.findings import Refusal
 from headrace.foundation import companies
 from headrace.foundation.roles import Role
-from headrace.ledger import flows, periods
+from headrace.ledger import calendars, flows, periods
 from headrace.ledger.kinds import Kind
 from headrace.ledger.models import Posting
-from tests.server.books import Books, D, items
+from tests.server.books import Books, D, items, key
 from tests.server.conftest import NOW, Admins, MakePerson
 
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -154,3 +154,40 @@ def test_a_period_is_opened_again_by_two_until_something_of_it_left(books: Books
     periods.ask(period=february, to="locked", **maker)  # type: ignore[arg-type]
     periods.decide(period=february, approve=True, **second)  # type: ignore[arg-type]
     assert refused(periods.ask, period=february, to="soft_closed", **maker) == "period_left"
+
+
+def test_books_in_weeks_run_from_the_nearest_sunday(admins: Admins, person_with: MakePerson) -> None:
+    """The calendar of the National Retail Federation: 2024 begins on 4 February, 2025 on 2 February."""
+    company = companies.open_company(
+        code="R", name="Retail", functional_currency="USD", fiscal_month=2, by=admins[0], at=NOW
+    )
+    controller = person_with(Role.CONTROLLER)
+    opened = {"company": company, "by": controller, "at": NOW}
+    assert (
+        refused(periods.open_books, **opened, first_on=date(2026, 2, 3), weeks=("4-6-3", "sunday")) == "week_calendar"
+    )
+    assert refused(periods.open_books, **opened, first_on=date(2026, 2, 3), weeks=("4-5-4", "1")) == "week_calendar"
+    first = periods.open_books(**opened, first_on=date(2026, 2, 3), weeks=("4-5-4", "sunday"))  # type: ignore[arg-type]
+    # 2026 begins on Sunday 1 February.
+    assert (first.from_on, first.until_on) == (date(2026, 2, 1), date(2026, 3, 1))
+    books = Books(company, controller, controller)
+    books.provide("1", date(2026, 6, 1), key(currency="USD"))
+    spans = [(one.from_on, (one.until_on - one.from_on).days // 7) for one in reversed(periods.standings(company))]
+    assert spans == [
+        (date(2026, 2, 1), 4), (date(2026, 3, 1), 5), (date(2026, 4, 5), 4), (date(2026, 5, 3), 4), (date(2026, 5, 31), 5),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("day", "pattern", "span"),
+    [
+        # 2023 has 53 weeks, from 29 January 2023 until 4 February 2024; the last is of January.
+        (date(2024, 2, 3), "4-5-4", (date(2023, 12, 31), date(2024, 2, 4))),
+        (date(2024, 2, 4), "4-5-4", (date(2024, 2, 4), date(2024, 3, 3))),
+        (date(2023, 12, 30), "4-5-4", (date(2023, 11, 26), date(2023, 12, 31))),
+        (date(2025, 2, 1), "4-4-5", (date(2024, 12, 29), date(2025, 2, 2))),
+        (date(2024, 3, 9), "5-4-4", (date(2024, 2, 4), date(2024, 3, 10))),
+    ],
+)
+def test_a_month_of_weeks(day: date, pattern: str, span: tuple[date, date]) -> None:
+    assert calendars.week_month(day, (2, 1), pattern, 6) == span

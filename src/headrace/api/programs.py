@@ -240,7 +240,7 @@ StatementRow = create_model(
 class StatementOpened(Said):
     """A statement of a payee in a run."""
 
-    rows: list[StatementRow]  # type: ignore[valid-type]
+    rows: list[StatementRow]
 
 
 @read(router, "/statements/{run}", StatementOpened, tags=STATEMENT)

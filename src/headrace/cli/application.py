@@ -112,6 +112,8 @@ def open_books(
     code: Annotated[str, typer.Argument(help="Code of the company.")],
     first_on: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A day of the first fiscal month.")],
     by: Annotated[str, typer.Option(help="E-mail of a controller.")],
+    weeks: Annotated[str, typer.Option(help="Fiscal months of whole weeks: 4-4-5, 4-5-4 or 5-4-4.")] = "",
+    begins: Annotated[str, typer.Option(help="The weekday on which such months begin.")] = "sunday",
 ) -> None:
     """Open the books of a company; what is dated before is booked into the first month."""
     start()
@@ -123,8 +125,9 @@ def open_books(
 
     with acting_as(Actor(None, "command:company")):
         first = periods.open_books(
-            company=companies.find(code), first_on=first_on.date(), by=people.with_email(by), at=timezone.now()
-        )
+            company=companies.find(code), first_on=first_on.date(), weeks=(weeks, begins) if weeks else None,
+            by=people.with_email(by), at=timezone.now(),
+        )  # fmt: skip
     show.out.print(f"The books of {escape(code)} begin on {first.from_on}.")
 
 

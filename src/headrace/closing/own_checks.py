@@ -11,7 +11,7 @@ from headrace.closing.checks import Check, Close, Item, Severity, posting_kinds,
 from headrace.ledger import exchange, reading
 from headrace.ledger.kinds import REVALUED, Kind
 from headrace.programs import balances, entering, finalising, placing, unfinished
-from headrace.sales import outstanding
+from headrace.sales import correcting, outstanding, repairing, reporting
 from headrace.workflow import requests
 
 PROOF_DAYS_MAX = 1
@@ -29,6 +29,14 @@ def _rows_waiting(close: Close) -> Iterator[Item]:
     for each in outstanding.rows_waiting(since=since):
         what = f"{each.rejected} row(s) rejected, {each.held} held" if each.rejected or each.held else "refused"
         yield Item(f"{each.name}: {what}.", "delivery", {"delivery": str(each.delivery)})
+
+
+def _feeds_missing(close: Close) -> Iterator[Item]:
+    # A report of a quarter or a year is missed by the period in which its time ends.
+    for each in reporting.missing_feeds(since=None, until=close.period.until_on, on=close.at.date()):
+        if each.period_until > close.period.from_on:
+            span = f"{each.period_from} until {each.period_until}"
+            yield Item(f"{each.reporter} has not reported {each.stage} of {span}, due on {each.due_on}.")
 
 
 def _rates_missing(close: Close) -> Iterator[Item]:
@@ -116,7 +124,8 @@ def _requests_open(close: Close) -> Iterator[Item]:
 
 
 B, E = Severity.BLOCKS, Severity.EXPLAIN
-posts(finalising.KIND)
+for _kind in (finalising.KIND, repairing.KIND, correcting.BATCH, correcting.LINE):
+    posts(_kind)
 for _code, _label, _severity, _mend, _look in (
     ("files_waiting", "Files and batches that are not posted", B, "Let the worker finish them.", _files_waiting),
     ("rates_missing", "Missing rates", B, "Load the rates of the period's last day.", _rates_missing),
@@ -125,6 +134,7 @@ for _code, _label, _severity, _mend, _look in (
     ("books_unproven", "Balances of the books against their postings", B, "Prove them here.", _books_unproven),
     ("chain_unproven", "Audit trail", B, "Prove it here.", _chain_unproven),
     ("rows_waiting", "Rows that did not load", E, "Repair them, or say why they may wait.", _rows_waiting),
+    ("feeds_missing", "Missing feeds of expected reporters", E, "Ask for them, or say why not.", _feeds_missing),
     ("not_revalued", "Revaluation", E, "Revalue open foreign balances, or say why not.", _not_revalued),
     ("not_finalised", "Ended periods of programs", E, "Finalise them, or say why they may wait.", _not_finalised),
     ("requests_open", "Requests that would post", E, "Decide them, or say why they may wait.", _requests_open),

@@ -79,13 +79,17 @@ def intake(until: datetime, lake_sums: Mapping[int, Mapping[str, Sums]]) -> Sect
     kept: Sums = {}
     batches: list[tuple[object, ...]] = []
     for one in received.batches_until(until):
-        for part, sums in sorted(lake_sums.get(one.batch_seq, {}).items()):
-            # What cancels an earlier line is counted; its money is the earlier line's.
-            counted = sums if part == "lines" else {ROWS: sums[ROWS]}
-            _add(kept, counted)
-            batches += [(one.batch_seq, one.content_hash, one.accepted, part, *each) for each in sums.items()]
+        there = lake_sums.get(one.batch_seq, {})
+        # What cancels an earlier line is counted; its money is the earlier line's.
+        counted = [sums if part == "lines" else {ROWS: sums[ROWS]} for part, sums in there.items()]
+        for sums in counted:
+            _add(kept, sums)
             if one.batch_seq not in delivered:
-                _add(loaded, {**counted, ROWS: Decimal(one.accepted if part == "lines" else 0)})
+                _add(loaded, {**sums, ROWS: Decimal(0)})
+        if one.batch_seq not in delivered:
+            _add(loaded, {ROWS: Decimal(one.accepted)})
+        for part, sums in sorted(there.items()):
+            batches += [(one.batch_seq, one.content_hash, one.accepted, part, *each) for each in sums.items()]
     section.tie("1 received", "rows and money that came = loaded + rejected + held + unchanged", came, parted)
     section.tie("2 loaded", "what deliveries say was loaded = lines in the lake, by batch", loaded, kept)
     section.files["deliveries.csv"] = as_csv(("delivery", "state", "batch", "done_at", "part", "unit", "value"), told)

@@ -367,6 +367,7 @@ class _Loading:
             waiting=each,
             waiting_columns=waiting.columns(self.mapping),
             unchanged_rows=self._unchanged_rows(),
+            reported=verdicts.reported(con),
         )
 
     def _unchanged_rows(self) -> tuple[int, ...]:

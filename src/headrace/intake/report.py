@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from headrace.engine.findings import Finding, has_errors
 from headrace.intake.standing import Comparison
-from headrace.intake.verdicts import Tally
+from headrace.intake.verdicts import Reported, Tally
 from headrace.intake.waiting import WaitingRow
 
 type Status = Literal["loaded", "checked", "nothing_new", "refused"]
@@ -22,6 +22,7 @@ class FileReport:
     status: loaded; checked (dry run); nothing_new (all lines were there); refused (the file as a whole was not taken).
     `reversed_lines` were written beside the loaded ones to cancel lines that stood before. `waiting` are the rejected and held
     rows one by one, if they were asked for and are not too many; `unchanged_rows` the rows of repairs that are there already.
+    `reported` says whose rows they are.
     """
 
     file: str
@@ -42,6 +43,7 @@ class FileReport:
     waiting: tuple[WaitingRow, ...] = ()
     waiting_columns: tuple[str, ...] = ()
     unchanged_rows: tuple[int, ...] = ()
+    reported: tuple[Reported, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Give a JSON object, decimals as text."""

@@ -4,6 +4,7 @@ The table `faults` holds one row per fault: _row, col, code, action (reject, hol
 about). A row with a reject is rejected, else with a hold held, else loaded.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -193,6 +194,36 @@ def tallies(con: duckdb.DuckDBPyConnection, *, ragged_rows: int) -> dict[str, Ta
     for outcome in ("received", "rejected"):
         counted[outcome] = counted[outcome].plus_rows(ragged_rows)
     return counted
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Rows of one reporter (else the seller), stage and month (its first day; null where the day could not be read).
+
+    received: all of them. loaded: those that loaded, or were there already.
+    """
+
+    reporter: str
+    stage: str
+    month: dt.date | None
+    received: int
+    loaded: int
+
+
+def reported(con: duckdb.DuckDBPyConnection) -> tuple[Reported, ...]:
+    """Count the rows of the file by reporter, stage and month, where a reporter could be read."""
+    there = {row[0] for row in con.execute("DESCRIBE lines_read").fetchall()}
+    who = [name for name in ("reporter_id", "partner_id") if name in there]
+    if not who:
+        return ()
+    groups = con.execute(
+        f"""
+        SELECT coalesce({", ".join([*who, "NULL"])}) AS reporter, coalesce(stage, '') AS stage,
+               CAST(date_trunc('month', occurred_on) AS DATE) AS month, count(*),
+               count(*) FILTER (coalesce(outcome, 'loaded') IN ('loaded', 'unchanged'))
+        FROM lines_read LEFT JOIN verdicts USING ({ROW}) GROUP BY ALL ORDER BY ALL"""
+    ).fetchall()
+    return tuple(Reported(*group) for group in groups if group[0] is not None)
 
 
 def _tally(groups: Iterable[tuple[str | None, int, Decimal, Decimal]]) -> Tally:

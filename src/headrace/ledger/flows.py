@@ -1,7 +1,8 @@
 """The flows of an incentive through the books: provided, finalised, approved, settled; voided, released, recovered, netted.
 
-Each posts one entry for one cause, once. They move money on the word of the app that calls them: that app has checked
-who may do this, in which limits, and that a second person agreed. Amounts are refused where they are finer than the currency.
+Each posts one entry for one cause, once. What is provided, estimated and finalised follows from batches and runs; every other
+flow names who is responsible (`Event.by`) and is refused without their authority. The app that calls checks limits, and that a
+second person agreed. Amounts are refused where they are finer than the currency.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,8 @@ from decimal import Decimal
 
 from headrace.engine.findings import Refusal
 from headrace.engine.numeric import plain
+from headrace.foundation import access
+from headrace.foundation.roles import VENDOR, Permission
 from headrace.ledger.amounts import converted, to_minor
 from headrace.ledger.desk import AccountKey, Desk, Key
 from headrace.ledger.journal import Cause, Event, Posted, post
@@ -106,6 +109,7 @@ def finalise(event: Event, items: Sequence[Item], *, charge: Kind = Kind.CONTRA_
 
 def approve(event: Event, items: Sequence[Item]) -> Posted:
     """Make accrued amounts payable: Dr accrued, Cr payable. Refused beyond what is accrued (`balance_short`)."""
+    _authorised(event, Permission.APPROVE_PAYOUT)
     return _carry(event, items, Kind.ACCRUED, Kind.PAYABLE, Purpose.APPROVE)
 
 
@@ -115,6 +119,7 @@ def settle(event: Event, items: Sequence[Item], *, by: Kind) -> Posted:
     The difference between the carrying amount and the amount at the item's rate is the realised exchange difference.
     """
     assert by in (Kind.RECEIVABLE, Kind.CASH), by
+    _authorised(event, Permission.RELEASE_PAYMENT)
 
     def plan(desk: Desk, item: Item) -> None:
         key, amount = item.key, item.minor()
@@ -128,6 +133,7 @@ def settle(event: Event, items: Sequence[Item], *, by: Kind) -> Posted:
 
 def void(event: Event, *, settlement: Cause) -> Posted:
     """Take a settlement back as it was posted: payable is restored. The cause must be of kind `void`, so this happens once."""
+    _authorised(event, Permission.RELEASE_PAYMENT)
     if (event.cause.kind, event.cause.id) != ("void", str(settlement)):
         raise Refusal(
             "void_cause", f"The cause of voiding {settlement} must be void:{settlement}, so that it is done once."
@@ -152,17 +158,20 @@ def void(event: Event, *, settlement: Cause) -> Posted:
 def release(event: Event, items: Sequence[Item], *, of: Kind = Kind.ACCRUED) -> Posted:
     """Release what nobody claimed, or no longer owed, into the result: Dr accrued (or payable), Cr released."""
     assert of in (Kind.ACCRUED, Kind.PAYABLE), of
+    _authorised(event, Permission.APPROVE_PAYOUT)
     return _carry(event, items, of, Kind.RELEASED, Purpose.RELEASE)
 
 
 def recover(event: Event, items: Sequence[Item], *, by: Kind = Kind.RECEIVABLE) -> Posted:
     """Claim overpaid amounts back by debit memo: Dr receivable (or cash that came in), Cr overpaid."""
     assert by in (Kind.RECEIVABLE, Kind.CASH), by
+    _authorised(event, Permission.APPROVE_PAYOUT)
     return _carry(event, items, by, Kind.OVERPAID, Purpose.RECOVER, carrying=Kind.OVERPAID)
 
 
 def write_off(event: Event, items: Sequence[Item]) -> Posted:
     """Give up overpaid amounts: Dr written off, Cr overpaid."""
+    _authorised(event, Permission.APPROVE_PAYOUT)
     return _carry(event, items, Kind.WRITTEN_OFF, Kind.OVERPAID, Purpose.WRITE_OFF, carrying=Kind.OVERPAID)
 
 
@@ -171,6 +180,7 @@ def net(event: Event, *, payee_kind: str, payee: str, currency: str) -> Posted:
 
     Dr payable, Cr offset where it is payable; Dr offset, Cr overpaid where it was overpaid.
     """
+    _authorised(event, Permission.APPROVE_PAYOUT)
     kinds = (Kind.PAYABLE, Kind.OVERPAID)
     rows = Account.objects.filter(
         company=event.company, payee_kind=payee_kind, payee=payee, currency=currency, kind__in=kinds
@@ -207,6 +217,12 @@ def _net(desk: Desk, moved: Mapping[AccountKey, int]) -> None:
             gain -= value
     if gain:
         _realised(desk, next(iter(moved)).key, Kind.OFFSET, -gain, "")
+
+
+def _authorised(event: Event, permission: Permission) -> None:
+    if event.by is None:
+        raise Refusal("not_permitted", f"{event.cause} names nobody who is responsible. Name who approved it.")
+    access.require(event.by, VENDOR, permission, event.at.date())
 
 
 @dataclass(frozen=True, slots=True)

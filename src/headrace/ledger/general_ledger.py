@@ -21,28 +21,6 @@ from headrace.ledger.reading import named_accounts
 JOURNAL = "general ledger journal"
 
 
-def describe_program(*, program: str, program_type: str, cost_centre: str, at: datetime) -> None:
-    """Say of which type a program is, which picks its posting profile, and whose cost centre bears it."""
-    with acts.act("describe_program", at=at):
-        row = ProgramProfile.objects.filter(program=program).first() or ProgramProfile(program=program)
-        row.type, row.cost_centre = program_type, cost_centre
-        row.save()
-
-
-def set_profile(
-    *, company: Company, kind: Kind, account: str, program_type: str = "", by: Person, at: datetime
-) -> None:
-    """Set the general ledger's account for a kind of account, for programs of one type, or (empty) of all others."""
-    access.require(by, VENDOR, Permission.CLOSE_PERIOD, at.date())
-    if not account.strip() or kind in MEMORANDA:
-        raise Refusal("profile", f"“{kind.label}” needs the number of an account, unless it is kept beside the books.")
-    with acts.act("set_posting_profile", at=at):
-        found = PostingProfile.objects.filter(company=company, program_type=program_type, kind=kind).first()
-        row = found or PostingProfile(company=company, program_type=program_type, kind=kind)
-        row.account = account.strip()
-        row.save()
-
-
 @dataclass(frozen=True, slots=True)
 class JournalLine:
     """One line: debit and credit of the currency, and in the company's; the totals of either side are equal."""

@@ -15,6 +15,7 @@ from headrace.engine.findings import Refusal
 from headrace.foundation import acts, bulk
 from headrace.foundation.acts import canonical
 from headrace.foundation.companies import Company
+from headrace.foundation.people import Person
 from headrace.ledger import periods
 from headrace.ledger.desk import AccountKey, Desk, Draft, Totals, written_out
 from headrace.ledger.models import AccountingPeriod, Entry, Posting
@@ -58,7 +59,8 @@ class Posted:
 class Event:
     """What is posted: of which company, from what cause, on which day, known since when.
 
-    closing: an entry of the month's end, which a soft-closed period still takes.
+    closing: an entry of the month's end, which a soft-closed period still takes. by: who is responsible, for flows that ask for
+    authority; null for what a batch, a finalisation or another proven cause says.
     """
 
     company: Company
@@ -66,6 +68,7 @@ class Event:
     on: date
     at: datetime
     closing: bool = False
+    by: Person | None = None
 
 
 def post(

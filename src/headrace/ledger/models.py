@@ -114,6 +114,21 @@ class AccountingPeriod(Recorded):
         )
 
 
+class WeekCalendar(Recorded):
+    """A company whose fiscal months are whole weeks. weekday: on which they begin, Monday is 0."""
+
+    company = models.OneToOneField("foundation.Company", on_delete=models.PROTECT, related_name="+")
+    pattern = models.CharField(max_length=5)
+    weekday = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(pattern__in=("4-4-5", "4-5-4", "5-4-4"), weekday__lte=6), name="ledger_weeks_are_a_calendar"
+            ),
+        )
+
+
 class Departure(models.Model):
     """Something of a period that left: a journal, a memo, a statement. From then on the period is never opened again."""
 

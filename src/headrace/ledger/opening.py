@@ -1,5 +1,7 @@
 """Cut-over: balances of an older system, proposed by one person, approved by another, posted as one opening journal."""
 
+import csv
+import io
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +39,64 @@ class _Row:
     amount: int
     functional: int
     version: str
+
+
+ROWS_MAX = 100_000
+
+
+def read_file(data: bytes) -> list[dict[str, str]]:
+    """Read a CSV file of opening balances: the header names every one of `COLUMNS`. Refused where it is none."""
+    try:
+        text = data.decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        rows = [{name: row[name] or "" for name in COLUMNS} for row in reader] if not missing else []
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Refusal("opening_file", f"This is no CSV file in UTF-8: {error}. Save it again as one.") from None
+    if missing:
+        raise Refusal(
+            "opening_file", f"The columns {', '.join(missing)} are missing. The header names {', '.join(COLUMNS)}."
+        )
+    if len(rows) > ROWS_MAX:
+        raise Refusal("opening_file", f"{len(rows)} rows are more than {ROWS_MAX}. Add up what stands on one account.")
+    return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An opening journal as it is shown. totals: (balance, currency, rows, amount), to hold against the old books."""
+
+    journal: uuid.UUID
+    on: date
+    proposed_by: str
+    mine: bool
+    approved_by: str | None
+    approved_at: datetime | None
+    totals: tuple[tuple[str, str, int, Decimal], ...]
+
+
+def listed(company: Company, viewer: Person, *, at: datetime) -> tuple[Shown, ...]:
+    """List the opening journals of a company, an approved one first. For people who read the books."""
+    access.require(viewer, VENDOR, Permission.READ_LEDGER, at.date())
+    rows = OpeningJournal.objects.filter(company=company).select_related("proposed_by", "approved_by")
+    shown = [
+        Shown(
+            journal=row.pk, on=row.on, proposed_by=str(row.proposed_by), mine=row.proposed_by_id == viewer.pk,
+            approved_by=str(row.approved_by) if row.approved_by else None, approved_at=row.approved_at,
+            totals=_totals(row.rows),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return tuple(sorted(shown, key=lambda each: (each.approved_at is None, each.on)))
+
+
+def _totals(rows: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str, int, Decimal], ...]:
+    sums: dict[tuple[str, str], tuple[int, Decimal]] = {}
+    for row in rows:
+        key = (row["balance"].strip(), row["currency"].strip())
+        count, amount = sums.get(key, (0, Decimal(0)))
+        sums[key] = count + 1, amount + _decimal(row["amount"].strip())
+    return tuple((*key, *sums[key]) for key in sorted(sums))
 
 
 def propose(

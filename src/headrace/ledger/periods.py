@@ -9,10 +9,11 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from headrace.engine.findings import Refusal
-from headrace.foundation import access, acts, companies
+from headrace.foundation import access, acts
 from headrace.foundation.companies import Company
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission
+from headrace.ledger import calendars
 from headrace.ledger.models import AccountingPeriod, Departure
 
 State = AccountingPeriod.State
@@ -41,14 +42,22 @@ def guarded_by(guard: Guard) -> None:
         _GUARDS.append(guard)
 
 
-def open_books(*, company: Company, first_on: date, by: Person, at: datetime) -> AccountingPeriod:
-    """Open a company's books with the fiscal month that holds the day. What is dated before it is booked into it."""
+def open_books(
+    *, company: Company, first_on: date, weeks: tuple[str, str] | None = None, by: Person, at: datetime
+) -> AccountingPeriod:
+    """Open a company's books with the fiscal month that holds the day. What is dated before it is booked into it.
+
+    weeks: for months of whole weeks, their pattern (4-4-5, 4-5-4 or 5-4-4) and the weekday on which they begin. The calendar
+    of books never changes.
+    """
     access.require(by, VENDOR, Permission.CLOSE_PERIOD, at.date())
     with acts.act("open_books", at=at):
         company = Company.locked(company.pk)
         if AccountingPeriod.objects.filter(company=company).exists():
             raise Refusal("books_open", f"The books of {company.code} are open already.")
-        return _new(company, companies.fiscal_month(company, first_on))
+        if weeks is not None:
+            calendars.keep_in_weeks(company=company, pattern=weeks[0], begins_on=weeks[1])
+        return _new(company, calendars.month_of(company, first_on))
 
 
 def kept() -> frozenset[str]:
@@ -105,7 +114,7 @@ def _extend(company: Company, until: date, at: datetime) -> None:
     if months > AHEAD_MAX:
         raise Refusal("too_far_ahead", f"{until} is more than {AHEAD_MAX} months ahead. Correct the date.")
     while until >= last.until_on:
-        last = _new(company, companies.fiscal_month(company, last.until_on))
+        last = _new(company, calendars.month_of(company, last.until_on))
 
 
 def _new(company: Company, span: tuple[date, date]) -> AccountingPeriod:

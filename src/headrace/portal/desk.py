@@ -14,7 +14,7 @@ from headrace.engine.findings import Refusal
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
 from headrace.portal.edge import person
-from headrace.sales import correcting, desk, repairing, rules
+from headrace.sales import desk, repairing, rules
 
 CELL = "cell:"
 _TOLD = {
@@ -157,84 +157,3 @@ def repair_row(request: HttpRequest, row: uuid.UUID, act: str) -> HttpResponse:
         return _row(request, row, refusal, status=422)
     messages.success(request, told)
     return redirect("desk_row", row=row)
-
-
-class BatchForm(forms.Form):
-    """A batch to undo."""
-
-    batch = forms.IntegerField(min_value=1)
-    reason = forms.CharField(max_length=500)
-
-
-class LineForm(forms.Form):
-    """A line to correct: one column and its value on each line of text."""
-
-    line_id = forms.CharField(label="Line", max_length=2000)
-    values = forms.CharField(
-        label="What it is to say, as amount = 500", widget=forms.Textarea(attrs={"rows": 4}), max_length=5000
-    )
-    reason = forms.CharField(max_length=500)
-
-    def clean_values(self) -> dict[str, str]:
-        """Read columns and values."""
-        given: dict[str, str] = {}
-        for each in self.cleaned_data["values"].splitlines():
-            name, equals, text = each.partition("=")
-            if not equals:
-                raise forms.ValidationError("Write each as column = value, on a line of its own.")
-            given[name.strip()] = text.strip()
-        return given
-
-
-@login_required
-@require_GET
-def corrections(request: HttpRequest) -> HttpResponse:
-    """List what was undone and corrected, with the forms to ask for it."""
-    return _corrections(request, BatchForm(), LineForm())
-
-
-def _corrections(request: HttpRequest, batch: BatchForm, line: LineForm, status: int = 200) -> HttpResponse:
-    now = timezone.now()
-    context = {
-        "corrections": correcting.listed(person(request), at=now),
-        "batch": batch,
-        "line": line,
-        "may_repair": Permission.REPAIR_DATA in access.permitted(person(request), VENDOR, now.date()),
-    }
-    return render(request, "portal/corrections.html", context, status=status)
-
-
-@login_required
-@require_POST
-def reverse_batch(request: HttpRequest) -> HttpResponse:
-    """Ask to undo a batch."""
-    now = timezone.now()
-    access.require(person(request), VENDOR, Permission.REPAIR_DATA, now.date())
-    form = BatchForm(request.POST)
-    if form.is_valid():
-        try:
-            correcting.ask_to_reverse(**form.cleaned_data, by=person(request), at=now)
-        except Refusal as refusal:
-            form.add_error(None, refusal.message)
-    if not form.is_valid():
-        return _corrections(request, form, LineForm(), status=422)
-    messages.success(request, "Asked for. A second person decides it under Requests.")
-    return redirect("corrections")
-
-
-@login_required
-@require_POST
-def correct_line(request: HttpRequest) -> HttpResponse:
-    """Ask to correct a line."""
-    now = timezone.now()
-    access.require(person(request), VENDOR, Permission.REPAIR_DATA, now.date())
-    form = LineForm(request.POST)
-    if form.is_valid():
-        try:
-            correcting.ask_to_correct(**form.cleaned_data, by=person(request), at=now)
-        except Refusal as refusal:
-            form.add_error(None, refusal.message)
-    if not form.is_valid():
-        return _corrections(request, BatchForm(), form, status=422)
-    messages.success(request, "Asked for. A second person decides it under Requests.")
-    return redirect("corrections")

@@ -1,6 +1,7 @@
 """Pages of the books for finance and auditors: trial balance, roll-forward, postings with their cause, accounting periods."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,13 +14,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from headrace.engine.findings import Refusal
+from headrace.engine.findings import Finding, Refusal
 from headrace.foundation import access, companies
 from headrace.foundation.companies import Company
 from headrace.foundation.roles import VENDOR, Permission
-from headrace.ledger import general_ledger, periods, reading
+from headrace.ledger import general_ledger, opening, periods, profiles, reading
 from headrace.ledger.desk import AccountKey
-from headrace.ledger.kinds import Column
+from headrace.ledger.kinds import MEMORANDA, Column, Kind
 from headrace.portal.edge import person
 from headrace.portal.exports import as_csv
 
@@ -279,3 +280,123 @@ def _query(request: HttpRequest) -> str:
     asked = request.GET.copy()
     asked.pop("before", None)
     return asked.urlencode()
+
+
+class OpeningForm(forms.Form):
+    """The balances of an older system."""
+
+    company = forms.ChoiceField(choices=lambda: [(one.code, f"{one.code} · {one.name}") for one in companies.listed()])
+    on = forms.DateField(label="As of", widget=forms.DateInput(attrs={"type": "date"}))
+    file = forms.FileField(label="Balances (CSV)", help_text=f"Columns: {', '.join(opening.COLUMNS)}.")
+
+
+@login_required
+@require_GET
+def opening_journals(request: HttpRequest) -> HttpResponse:
+    """Show what is carried over from an older system, and the form to propose it."""
+    return _opening(request, OpeningForm(), ())
+
+
+def _opening(request: HttpRequest, form: OpeningForm, findings: Sequence[Finding], status: int = 200) -> HttpResponse:
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.READ_LEDGER, now.date())
+    context = {
+        "journals": [(one, opening.listed(one, person(request), at=now)) for one in companies.listed()],
+        "form": form, "findings": findings[:FINDINGS_MAX], "more": max(0, len(findings) - FINDINGS_MAX),
+        "may_close": Permission.CLOSE_PERIOD in access.permitted(person(request), VENDOR, now.date()),
+    }  # fmt: skip
+    return render(request, "portal/ledger/opening.html", context, status=status)
+
+
+FINDINGS_MAX = 200
+
+
+@login_required
+@require_POST
+def propose_opening(request: HttpRequest) -> HttpResponse:
+    """Propose an opening journal; every row that cannot be is shown, and then nothing is kept."""
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.CLOSE_PERIOD, now.date())
+    form = OpeningForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _opening(request, form, (), status=422)
+    given = form.cleaned_data
+    try:
+        rows = opening.read_file(given["file"].read())
+        opening.propose(company=companies.find(given["company"]), on=given["on"], rows=rows, by=person(request), at=now)
+    except Refusal as refusal:
+        form.add_error(None, refusal.message)
+        return _opening(request, form, refusal.findings, status=422)
+    messages.success(request, "Proposed. A second person holds its totals against the old books, and approves it.")
+    return redirect("opening_journals")
+
+
+@login_required
+@require_POST
+def approve_opening(request: HttpRequest, journal: uuid.UUID) -> HttpResponse:
+    """Approve an opening journal as the second person."""
+    opening.approve(journal=journal, by=person(request), at=timezone.now())
+    messages.success(request, "Approved and posted.")
+    return redirect("opening_journals")
+
+
+class AccountForm(forms.Form):
+    """The general ledger's account for a kind of account."""
+
+    company = forms.ChoiceField(choices=lambda: [(one.code, f"{one.code} · {one.name}") for one in companies.listed()])
+    program_type = forms.CharField(label="Program type (empty: all others)", required=False, max_length=60)
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in Kind if kind not in MEMORANDA])
+    account = forms.CharField(label="Account of the general ledger", max_length=60)
+
+
+class ProgramForm(forms.Form):
+    """What the general ledger must know of a program."""
+
+    program = forms.CharField(max_length=100)
+    program_type = forms.CharField(max_length=60)
+    cost_centre = forms.CharField(required=False, max_length=60)
+
+
+@login_required
+@require_GET
+def ledger_profiles(request: HttpRequest) -> HttpResponse:
+    """Show which account of the general ledger takes what, and the forms to ask for a change."""
+    return _profiles(request, AccountForm(), ProgramForm())
+
+
+def _profiles(request: HttpRequest, account: AccountForm, program: ProgramForm, status: int = 200) -> HttpResponse:
+    now = timezone.now()
+    context = {
+        "found": profiles.in_force(person(request), at=now), "account": account, "program": program,
+        "may_close": Permission.CLOSE_PERIOD in access.permitted(person(request), VENDOR, now.date()),
+    }  # fmt: skip
+    return render(request, "portal/ledger/profiles.html", context, status=status)
+
+
+@login_required
+@require_POST
+def ask_account(request: HttpRequest) -> HttpResponse:
+    """Ask for an account of the general ledger."""
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.CLOSE_PERIOD, now.date())
+    form = AccountForm(request.POST)
+    if not form.is_valid():
+        return _profiles(request, form, ProgramForm(), status=422)
+    given = {**form.cleaned_data, "company": companies.find(form.cleaned_data["company"])}
+    profiles.ask_account(**{**given, "kind": Kind(given["kind"])}, by=person(request), at=now)
+    messages.success(request, "Asked for. It waits under “Requests” for a second person.")
+    return redirect("ledger_profiles")
+
+
+@login_required
+@require_POST
+def ask_program(request: HttpRequest) -> HttpResponse:
+    """Ask to say of which type a program is, and whose cost centre bears it."""
+    now = timezone.now()
+    access.require(person(request), VENDOR, Permission.CLOSE_PERIOD, now.date())
+    form = ProgramForm(request.POST)
+    if not form.is_valid():
+        return _profiles(request, AccountForm(), form, status=422)
+    profiles.ask_program(**form.cleaned_data, by=person(request), at=now)
+    messages.success(request, "Asked for. It waits under “Requests” for a second person.")
+    return redirect("ledger_profiles")

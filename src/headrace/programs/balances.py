@@ -28,7 +28,7 @@ from headrace.sales.register import DatabaseRegister
 
 _TRIES = 3
 PARTNER = "partner"
-SHOWN_MAX = 500
+SHOWN_MAX = 100
 
 
 def bring_up() -> tuple[int, ...]:
@@ -124,9 +124,11 @@ def seen(
 
     most: so many at most; null gives all.
     """
-    store = DatabaseTotals()
+    store, more = DatabaseTotals(), 0
     own = own_payees(viewer, at.date())
-    if own is None:
+    if most is not None:
+        found, more = store.page(program=program, payee=payee, own=own, most=most)
+    elif own is None:
         found = store.standings(program=program, payee=payee)
     else:
         ids = sorted(own if payee is None else own & {payee})
@@ -138,12 +140,7 @@ def seen(
         ]
     programs = {each.key.program for each in found}
     behind = {each.program: each.stale for each in store.followed() if each.stale and each.program in programs}
-    return Balances(
-        standings=tuple(found[:most]),
-        behind=behind,
-        more=0 if most is None else max(0, len(found) - most),
-        waiting=len(DatabaseRegister().unposted()),
-    )
+    return Balances(standings=tuple(found), behind=behind, more=more, waiting=len(DatabaseRegister().unposted()))
 
 
 def of(program: str, payee: str, viewer: Person, *, at: datetime) -> tuple[tuple[Standing, ...], tuple[Posting, ...]]:

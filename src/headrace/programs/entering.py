@@ -196,8 +196,8 @@ def _standing_claims() -> Iterator[tuple[Claim, Kind]]:
             key = one.account.key
             if one.net:
                 start, _, until = key.period.partition("/")
-                days = (date.fromisoformat(each) if each else None for each in (start, until))
-                yield Claim(key.program, key.payee_kind, key.payee, *days, key.currency), one.account.kind
+                first, end = (date.fromisoformat(each) if each else None for each in (start, until))
+                yield Claim(key.program, key.payee_kind, key.payee, first, end, key.currency), one.account.kind
 
 
 def _estimated() -> dict[Key, Decimal]:

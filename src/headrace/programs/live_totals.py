@@ -100,6 +100,16 @@ class DatabaseTotals:
         rows = _of(LiveStatement.objects.all(), program, payee)
         return sorted((_standing(row) for row in rows), key=lambda each: _order(each.key))
 
+    def page(
+        self, *, program: str | None, payee: str | None, own: Collection[str] | None, most: int
+    ) -> tuple[list[Standing], int]:
+        """Give the first statements of a program or payee, and how many more there are. own: of these partners alone."""
+        rows = _of(LiveStatement.objects.all(), program, payee)
+        if own is not None:
+            rows = rows.filter(payee_kind="partner", payee_id__in=sorted(own))
+        first = [_standing(row) for row in rows.order_by("program", "payee_id", "period_from", "pk")[:most]]
+        return first, rows.count() - most if len(first) == most else 0
+
     def last_posting(self) -> int:
         """Give the number of the last posting, 0 where there is none; it rises with every change of what is earned."""
         return _last_posting()

@@ -126,7 +126,7 @@ class LiveStatement(OfStatement):
     class Meta:
         constraints = (models.UniqueConstraint(fields=("statement_key",), name="one_live_statement_a_key"),)
         indexes = (
-            models.Index("program", name="live_by_program"),
+            models.Index("program", "payee_id", "period_from", name="live_by_program"),
             models.Index("payee_id", name="live_by_payee"),
         )
 

@@ -29,7 +29,7 @@ from headrace.lake import Batch, Lake, State
 from headrace.masterdata import aliases, store
 from headrace.sales import references, waiting
 from headrace.sales.lake import opened
-from headrace.sales.models import Delivery, DeliveryFinding, SavedProfile
+from headrace.sales.models import Delivery, DeliveryFinding, Reported, SavedProfile
 
 LINES = "lines"
 FINDINGS_MAX = 1_000
@@ -231,6 +231,8 @@ def _finish(asked: Delivery, outcome: _Outcome, rejects: uuid.UUID | None, at: d
             done.save()
             waiting.take(done, outcome.read)
         done.save()
+        if outcome.read is not None:
+            _note_reported(done, outcome.read)
         DeliveryFinding.objects.bulk_create(
             DeliveryFinding(
                 delivery=done,
@@ -261,6 +263,24 @@ def _refuse_zero_characters(lines: pa.Table | Path) -> None:
                     f"The line {line} has a character in {name} that is no text (U+0000). Nothing of the file was loaded; take "
                     "the character out and deliver it again.",
                 )
+
+
+def _note_reported(done: Delivery, report: FileReport) -> None:
+    Reported.objects.bulk_create(
+        (
+            Reported(
+                delivery=done,
+                reporter=waiting.readable(each.reporter),
+                stage=each.stage,
+                month=each.month,
+                received=each.received,
+                loaded=each.loaded,
+                received_at=(done.repairs or done).delivered_at,
+            )
+            for each in report.reported
+        ),
+        batch_size=1_000,
+    )
 
 
 class _OwnBatch(LakeStore):
@@ -411,7 +431,7 @@ def one(delivery: uuid.UUID, viewer: Person, *, at: datetime) -> Shown:
         tuple(
             Finding(
                 code=each.code,
-                severity=cast("Severity", each.severity),
+                severity=severity(each.severity),
                 row=each.row,
                 column=each.column,
                 message=each.message,
@@ -419,6 +439,11 @@ def one(delivery: uuid.UUID, viewer: Person, *, at: datetime) -> Shown:
             for each in found
         ),
     )
+
+
+def severity(written: str) -> Severity:
+    """Give the severity that a finding was kept with."""
+    return cast("Severity", written)
 
 
 def _shown(row: Delivery, findings: tuple[Finding, ...]) -> Shown:

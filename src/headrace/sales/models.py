@@ -276,3 +276,121 @@ class Correction(Recorded):
             ),
         )
         indexes = (models.Index(fields=("-asked_at",), name="corrections_by_time"),)
+
+
+class Reported(models.Model):
+    """What one delivery said of one reporter, stage and month: rows received and rows that loaded, or were there already.
+
+    month: its first day, null for rows whose day could not be read. received_at: when the file came, of repaired rows the first.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="reported")
+    reporter = models.TextField()
+    stage = models.CharField(max_length=20)
+    month = models.DateField(null=True)
+    received = models.BigIntegerField()
+    loaded = models.BigIntegerField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(loaded__gte=0, loaded__lte=F("received")), name="reported_adds_up"),
+        )
+        indexes = (models.Index("stage", "month", name="reported_by_month"),)
+
+
+class Duty(Recorded):
+    """Who owes reports of what: a reporter, a stage, each period of the calendar that lies wholly in the days of the duty.
+
+    due_days: a period's report is due on that day after the period's last.
+    """
+
+    reporter = models.CharField(max_length=300)
+    stage = models.CharField(max_length=20)
+    calendar = models.CharField(max_length=10)
+    due_days = models.PositiveSmallIntegerField()
+    from_on = models.DateField()
+    until_on = models.DateField(null=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(until_on__isnull=True) | Q(until_on__gt=F("from_on")), name="duty_ends_after_it_begins"
+            ),
+            models.CheckConstraint(condition=Q(calendar__in=("month", "quarter", "year")), name="duty_has_a_calendar"),
+            models.UniqueConstraint(
+                "reporter", "stage", condition=Q(until_on__isnull=True), name="one_open_duty_a_stage"
+            ),
+        )
+
+
+class NothingToReport(Recorded):
+    """A reporter had nothing to report in a period of a duty; entered by a person."""
+
+    duty = models.ForeignKey(Duty, on_delete=models.PROTECT, related_name="nothings")
+    period_from = models.DateField()
+    received_on = models.DateField()
+    entered_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = (models.UniqueConstraint("duty", "period_from", name="one_nothing_a_period"),)
+
+
+class GatheredPost(models.Model):
+    """Lines that a program sent in one call, until they are part of a delivery. key: of the sender, once for each person.
+
+    digest: of the lines, so that a key that is used for others is found out. first_row: of the delivery's file.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sent_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64)
+    lines = models.JSONField()
+    sent_at = models.DateTimeField()
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="posts", null=True)
+    first_row = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("sent_by", "key", name="one_post_a_key"),
+            models.CheckConstraint(
+                condition=Q(delivery__isnull=True, first_row__isnull=True)
+                | Q(delivery__isnull=False, first_row__isnull=False),
+                name="post_has_its_rows",
+            ),
+        )
+        indexes = (models.Index("sent_at", name="posts_to_gather", condition=Q(delivery__isnull=True)),)
+
+
+class WatchedFolder(Recorded):
+    """A folder in the inbox whose files are delivered. Each file is delivered in the name of whoever had it watched."""
+
+    name = models.CharField(max_length=60, unique=True)
+    profile = models.CharField(max_length=100)
+    watched_by = models.ForeignKey("foundation.Person", on_delete=models.PROTECT, related_name="+")
+    watched_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+
+class TakenFile(Recorded):
+    """A file that was taken from a watched folder. identity: what tells it from a later file of the same name.
+
+    refused: why it was not delivered; empty for one that was.
+    """
+
+    folder = models.ForeignKey(WatchedFolder, on_delete=models.PROTECT, related_name="taken")
+    name = models.TextField()
+    identity = models.CharField(max_length=64)
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="+", null=True)
+    refused = models.TextField(blank=True)
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("folder", "identity", name="a_file_is_taken_once"),
+            models.CheckConstraint(
+                condition=Q(delivery__isnull=False, refused="") | (Q(delivery__isnull=True) & ~Q(refused="")),
+                name="a_file_is_delivered_or_refused",
+            ),
+        )

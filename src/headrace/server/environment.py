@@ -19,6 +19,7 @@ KNOWN = {
     "HEADRACE_ALLOWED_HOSTS": "host names that the application answers to, separated by commas",
     "HEADRACE_LAKE": "folder of the lake; default `lake` in the home",
     "HEADRACE_FILES": "folder of uploaded files, never served by the web; default `files` in the home",
+    "HEADRACE_INBOX": "folder of watched folders, into which other systems put files; default `inbox` in the home",
     "HEADRACE_MAIL_URL": "smtp://USER:PASSWORD@HOST:PORT or smtps://…; needed, but on one machine mail is printed without it",
     "HEADRACE_MAIL_FROM": "address that mail comes from",
     "HEADRACE_API_CALLS_A_MINUTE": "how many calls of the API a token makes in a minute; default 600",
@@ -37,6 +38,7 @@ class Environment:
     allowed_hosts: list[str]
     lake: Path
     files: Path
+    inbox: Path
     mail: dict[str, Any] | None
     mail_from: str
     proxies: int
@@ -70,6 +72,7 @@ def read(variables: Mapping[str, str]) -> Environment:
         allowed_hosts=_hosts(variables.get("HEADRACE_ALLOWED_HOSTS", ""), local == "1", fault),
         lake=Path(variables.get("HEADRACE_LAKE") or home / "lake").absolute(),
         files=Path(variables.get("HEADRACE_FILES") or home / "files").absolute(),
+        inbox=Path(variables.get("HEADRACE_INBOX") or home / "inbox").absolute(),
         mail=_mail(variables.get("HEADRACE_MAIL_URL", ""), local == "1", fault),
         mail_from=variables.get("HEADRACE_MAIL_FROM", "headrace@localhost"),
         proxies=int(proxies) if proxies.isdecimal() else 0,

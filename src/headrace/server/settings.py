@@ -15,6 +15,7 @@ SECRET_KEY = _env.secret_key
 ALLOWED_HOSTS = _env.allowed_hosts
 DATABASES: dict[str, dict[str, Any]] = {"default": _env.database}
 HEADRACE_FILES = _env.files
+HEADRACE_INBOX = _env.inbox
 HEADRACE_LAKE = _env.lake
 HEADRACE_LOCAL = _env.local
 HEADRACE_SECOND_FACTOR = True
