@@ -2,23 +2,25 @@
 
 import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, get_args, get_origin
 
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from ninja import Router
+from ninja.files import UploadedFile
 from ninja.security import HttpBearer
 from pydantic import TypeAdapter
 
 from headrace.api.models import AnsweredCall
-from headrace.api.problems import TooManyCalls
+from headrace.api.problems import FORM, JSON, TAKES, TooManyCalls
+from headrace.api.shapes import Given
 from headrace.engine.findings import Refusal
 from headrace.foundation import access, tokens
 from headrace.foundation.acts import Actor, acting_as
@@ -27,12 +29,6 @@ from headrace.foundation.roles import VENDOR, Permission
 
 KEY_HEADER = "Idempotency-Key"
 KEY_MAX = 200
-
-
-class Called(Protocol):
-    """A request that a token sent."""
-
-    auth: tokens.Bearer
 
 
 class Token(HttpBearer):
@@ -81,6 +77,11 @@ def write(router: Router, path: str, response: Any, *, status: int = 200, **furt
     """Register an operation that writes, once per key. response: the shape of what it answers, with the status."""
 
     def register(view: View) -> View:
+        given = [each.annotation for each in inspect.signature(view).parameters.values()]
+        if any(get_origin(each) is Annotated and UploadedFile in get_args(each)[:1] for each in given):
+            TAKES[view.__name__] = FORM
+        elif any(isinstance(each, type) and issubclass(each, Given) for each in given):
+            TAKES[view.__name__] = JSON
         router.post(path, **_described(view, {status: response}), **further)(
             _acting(view, response, status=status, writes=True)
         )
@@ -173,10 +174,9 @@ def _again(known: AnsweredCall, digest: str) -> HttpResponse:
 def _digest(request: HttpRequest) -> str:
     """Give what two calls have in common that ask for the same: the bounds between parts of a form may differ."""
     whole = hashlib.sha256(json.dumps([request.method, request.get_full_path()]).encode())
-    if request.content_type == "multipart/form-data":
+    if request.content_type == FORM:
         whole.update(json.dumps(sorted(request.POST.lists())).encode())
         for name, file in sorted(request.FILES.items()):
-            assert isinstance(file, UploadedFile)
             content = hashlib.sha256()
             for chunk in file.chunks():
                 content.update(chunk)

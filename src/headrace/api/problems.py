@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http.multipartparser import MultiPartParserError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
@@ -15,7 +17,7 @@ from headrace.api.shapes import Said
 from headrace.engine.findings import Finding, Refusal
 from headrace.portal.edge import status_of
 
-ROOT = "/api/"
+ROOT, NAMESPACE = "/api/", "api"
 TYPE = "application/problem+json"
 FINDINGS_MAX = 200
 _STATUS = {
@@ -28,7 +30,9 @@ _STATUS = {
     "person_unknown": 404,
     "job_unknown": 404,
 }
-_BODIES = ("application/json", "application/yaml", "multipart/form-data")
+JSON, FORM = "application/json", "multipart/form-data"
+TAKES: dict[str, str] = {}
+"""What the body of an operation is, by its id; those without a body are not here."""
 
 
 class FindingSaid(Said):
@@ -102,6 +106,16 @@ def limited(request: HttpRequest, error: TooManyCalls) -> HttpResponse:
     return answer
 
 
+def garbled(request: HttpRequest, error: MultiPartParserError) -> HttpResponse:
+    """Answer a form that cannot be taken apart."""
+    return problem(400, "request_unreadable", "The form cannot be taken apart. Send it as multipart/form-data.")
+
+
+def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    """Answer a body that is larger than any that is taken."""
+    return problem(413, "request_too_large", "The request is too large. Deliver data as files.")
+
+
 def failed(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer what the framework refuses, such as a body that is no JSON."""
     return problem(error.status_code, "request_unreadable", str(error))
@@ -136,13 +150,18 @@ class Problems:
         answer["Cache-Control"] = "no-store"
         return answer
 
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        """Refuse a body of another kind than the operation takes."""
+        match = request.resolver_match
+        takes = TAKES.get(match.url_name or "") if match and match.namespace == NAMESPACE else None
+        if takes is None or request.method != "POST" or request.content_type == takes:
+            return None
+        return problem(415, "content_type", f"The body of this operation is {takes}.")
+
 
 def _unfit(request: HttpRequest) -> HttpResponse | None:
     if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
         return problem(422, "zero_character", "The address holds a character that is no text (U+0000). Take it out.")
-    sent = request.headers.get("Content-Length") not in (None, "", "0")
-    if sent and request.method not in ("GET", "HEAD") and request.content_type not in _BODIES:
-        return problem(415, "content_type", f"A body is one of {', '.join(_BODIES)}.")
     return None
 
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, create_model
 from headrace.api import paging
 from headrace.api.calling import caller, read, write
 from headrace.api.paging import Paged, page_of
-from headrace.api.shapes import Amount, Given, LongText, Said, Text, shape
+from headrace.api.shapes import Amount, Day, Given, LongText, Said, Text, shape
 from headrace.engine.results import STATEMENTS
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
@@ -68,13 +68,13 @@ class Step(Given):
 class FinaliseGiven(Given):
     """Which period: by its first day, null where periods have none."""
 
-    period_from: date | None
+    period_from: Day | None
 
 
 class Reason(Given):
     """Why."""
 
-    reason: LongText = Field(description="Whoever asked reads it.")
+    reason: Annotated[LongText, Field(max_length=2000)] = Field(description="Whoever asked reads it.")
 
 
 class Approved(Said):

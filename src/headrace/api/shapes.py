@@ -5,6 +5,7 @@ exponent, days and instants ISO 8601, a trailing underscore of a Python name is 
 """
 
 import dataclasses
+import re
 import sys
 import types
 import uuid
@@ -15,6 +16,7 @@ from enum import Enum
 from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin, get_type_hints
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -34,8 +36,22 @@ Amount = Annotated[
 
 # A zero character is no text to PostgreSQL, so it is none here.
 Text = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")]
-LongText = Annotated[str, StringConstraints(max_length=1_000_000, pattern=r"^[^\x00]*$")]
+# Even with every character escaped in JSON it fits into a request.
+LongText = Annotated[str, StringConstraints(max_length=300_000, pattern=r"^[^\x00]*$")]
 Needed = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
+
+
+def _written_out(value: object) -> object:
+    """Let no number pass for a day or an instant, as seconds since 1970."""
+    if not isinstance(value, str) or re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T|$)", value) is None:
+        raise ValueError("must be written as ISO 8601 says, such as 2026-01-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_out)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Whole = Annotated[int, Field(strict=True)]
+Truth = Annotated[bool, Field(strict=True)]
 
 
 class Said(BaseModel):
