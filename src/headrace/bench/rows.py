@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 
-from headrace.bench import lake_rows, ledger_rows
+from headrace.bench import application_rows, lake_rows, ledger_rows
 from headrace.bench.row import GIB, Bench, Row, Settings, both, judged, unmeasured
 
 AWARD_KEY = ("line_id", "award")
@@ -142,6 +142,9 @@ _ROWS: Mapping[str, Callable[[Bench, str], Row]] = {
     "balances_late": lake_rows.balances_late,
     "intake": lake_rows.intake,
     "ledger": ledger_rows.ledger,
+    "upload": application_rows.upload,
+    "pages": application_rows.pages,
+    "finalise_programs": application_rows.finalise_programs,
     "spark": _spark,
     "decimal_loop": _loop,
 }

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headrace import engine
-from headrace.bench import lake_tasks, ledger_tasks, lines, plain_loop, programs, yardstick
+from headrace.bench import application_tasks, lake_tasks, ledger_tasks, lines, plain_loop, programs, yardstick
 from headrace.bench.lines import Size
 from headrace.bench.measure import NotInstalled, Stopwatch
 from headrace.engine.terms import Terms
@@ -144,4 +144,7 @@ TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "append_batches": lake_tasks.append_batches,
     "load_file": lake_tasks.load_file,
     "post_ledger": ledger_tasks.post_ledger,
+    "upload_files": application_tasks.upload_files,
+    "read_pages": application_tasks.read_pages,
+    "finalise_programs": application_tasks.finalise_programs,
 }

@@ -12,10 +12,10 @@ from itertools import batched
 from typing import Any, NamedTuple
 
 from headrace.engine.findings import Refusal
-from headrace.foundation import acts
+from headrace.foundation import acts, bulk
 from headrace.foundation.acts import canonical
 from headrace.foundation.companies import Company
-from headrace.ledger import bulk, periods
+from headrace.ledger import periods
 from headrace.ledger.desk import AccountKey, Desk, Draft, Totals, written_out
 from headrace.ledger.models import AccountingPeriod, Entry, Posting
 

@@ -6,7 +6,7 @@ read, merged in Python and written set by set, never one by one.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
@@ -15,12 +15,13 @@ from itertools import batched
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import CharField, Max, QuerySet
+from django.db.models import CharField, Max, Model, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from headrace.engine.findings import Refusal
 from headrace.engine.totals import ScopeKey, Sums, Totals
+from headrace.foundation import bulk
 from headrace.live.totals import Among, Followed, Posting, Standing, StatementKey
 from headrace.programs import entering
 from headrace.programs.models import LiveAwaited, LiveFollowed, LiveHead, LivePosting, LiveStatement, LiveTotal
@@ -32,6 +33,11 @@ _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _AT_ONCE = 5_000
 _FIGURES = tuple(each.name for each in fields(Standing) if each.name != "key")
 _SUMS = Sums._fields
+_NAMED = ("statement_key", "program", "payee_kind", "payee_id", "scope", "period_from", "period_until")
+_KINDS = {
+    "CharField": "text", "TextField": "text", "DateField": "day", "IntegerField": "number", "BigIntegerField": "number",
+    "ExactField": "exact",
+}  # fmt: skip
 
 
 class DatabaseTotals:
@@ -131,40 +137,32 @@ class DatabaseWork:
         named = {_digest(key): key for key in shares}
         merged: dict[ScopeKey, dict[str, Sums]] = {key: {} for key in shares}
         for keys in batched(named, _AT_ONCE, strict=False):
-            for row in LiveTotal.objects.filter(scope_key__in=keys):
-                sums = Sums(*(int(getattr(row, name)) for name in _SUMS))
-                merged[named[row.scope_key]][row.part] = sums
-        changed: list[LiveTotal] = []
+            found = LiveTotal.objects.filter(scope_key__in=keys).values_list("scope_key", "part", *_SUMS)
+            for scope_key, part, *sums in found:
+                merged[named[scope_key]][part] = Sums(*map(int, sums))
+        changed: list[tuple[Any, ...]] = []
         for digest, key in named.items():
             parts = merged[key]
             for part, share in shares[key].items():
                 parts[part] = parts[part].plus(share) if part in parts else share
-                changed.append(LiveTotal(scope_key=digest, program=key.program, part=part, **_exact_sums(parts[part])))
-        LiveTotal.objects.bulk_create(
-            changed,
-            batch_size=_AT_ONCE,
-            update_conflicts=True,
-            unique_fields=["scope_key", "part"],
-            update_fields=_SUMS,
-        )
+                changed.append((digest, key.program, part, *_exact_sums(parts[part])))
+        _insert(LiveTotal, ("scope_key", "program", "part", *_SUMS), changed, key=("scope_key", "part"))
         return merged
 
     def put(self, standings: Sequence[Standing]) -> int:
         """Put statements in the place of the earlier ones of the same keys and post the differences."""
         assert not self._done, "the batch was posted before"
-        rows = [LiveStatement(**_named(each.key), **_figures(each)) for each in standings]
+        rows = [(*_named(each.key), *(getattr(each, name) for name in _FIGURES)) for each in standings]
         before: dict[str, tuple[Decimal, str]] = {}
         for some in batched(rows, _AT_ONCE, strict=False):
-            found = LiveStatement.objects.filter(statement_key__in=[row.statement_key for row in some])
+            found = LiveStatement.objects.filter(statement_key__in=[digest for digest, *_ in some])
             before |= {
                 key: (earned, money) for key, earned, money in found.values_list("statement_key", "earned", "currency")
             }
-        LiveStatement.objects.bulk_create(
-            rows, batch_size=_AT_ONCE, update_conflicts=True, unique_fields=["statement_key"], update_fields=_FIGURES
-        )
+        _insert(LiveStatement, (*_NAMED, *_FIGURES), rows, key=("statement_key",))
         return self._post(
-            (each.key, each.version, before.get(row.statement_key), (each.earned, each.currency))
-            for each, row in zip(standings, rows, strict=True)
+            (each.key, each.version, before.get(digest), (each.earned, each.currency))
+            for each, (digest, *_) in zip(standings, rows, strict=True)
         )
 
     def withdraw(self, program: str, keep: Collection[StatementKey], *, among: Among | None) -> int:
@@ -221,7 +219,7 @@ class DatabaseWork:
 
         A statement whose currency changed is taken back in the one and given in the other.
         """
-        rows: list[LivePosting] = []
+        rows: list[tuple[Any, ...]] = []
         for key, version, before, after in changes:
             was = {before[1]: before[0]} if before else {}
             now = {after[1]: after[0]} if after else {}
@@ -229,10 +227,8 @@ class DatabaseWork:
                 amount = _EXACT.subtract(now.get(currency, Decimal(0)), was.get(currency, Decimal(0)))
                 if amount:
                     self._changed.add(Claim(key.program, key.payee_kind, key.payee_id, key.from_, key.until, currency))
-                    rows.append(
-                        LivePosting(**_named(key), version=version, cause=self._cause, amount=amount, currency=currency)
-                    )
-        LivePosting.objects.bulk_create(rows, batch_size=_AT_ONCE)
+                    rows.append((*_named(key), version, self._cause, amount, currency))
+        _insert(LivePosting, (*_NAMED, "version", "cause", "amount", "currency"), rows)
         return len(rows)
 
 
@@ -284,16 +280,17 @@ def _digest(key: ScopeKey | StatementKey) -> str:
     return hashlib.sha256(json.dumps(list(key), default=str).encode()).hexdigest()
 
 
-def _named(key: StatementKey) -> dict[str, Any]:
-    return {
-        "statement_key": _digest(key),
-        "program": key.program,
-        "payee_kind": key.payee_kind,
-        "payee_id": key.payee_id,
-        "scope": key.scope,
-        "period_from": key.from_,
-        "period_until": key.until,
-    }
+def _named(key: StatementKey) -> tuple[Any, ...]:
+    """Give the columns `_NAMED` of a key."""
+    return _digest(key), key.program, key.payee_kind, key.payee_id, key.scope, key.from_, key.until
+
+
+def _insert(
+    model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], *, key: Sequence[str] = ()
+) -> None:
+    """Write rows of a model. key: of a row that is there, whose values are replaced."""
+    kinds = [(name, _KINDS[model._meta.get_field(name).get_internal_type()]) for name in columns]
+    bulk.insert(model._meta.db_table, kinds, rows, key=key)
 
 
 def _key(row: LiveStatement | LivePosting) -> StatementKey:
@@ -304,12 +301,9 @@ def _order(key: StatementKey) -> tuple[str, ...]:
     return tuple("" if part is None else str(part) for part in key)
 
 
-def _exact_sums(sums: Sums) -> Mapping[str, Any]:
-    return {**{name: Decimal(getattr(sums, name)) for name in _SUMS[:4]}, "lines": sums.lines}
-
-
-def _figures(standing: Standing) -> dict[str, Any]:
-    return {name: getattr(standing, name) for name in _FIGURES}
+def _exact_sums(sums: Sums) -> tuple[Any, ...]:
+    """Give the columns `_SUMS` as they are stored."""
+    return (*map(Decimal, sums[:-1]), sums.lines)
 
 
 def _standing(row: LiveStatement) -> Standing:

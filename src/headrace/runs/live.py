@@ -135,7 +135,8 @@ class Live:
 
     def _load(self, reach: Reach, findings: list[Finding]) -> list[str]:
         """Load the programs of one reach that are due; others may post batches meanwhile, and then it is computed again."""
-        basis = {program: self._basis(reach, program) for program in reach.programs}
+        references = self._book.references()
+        basis = {program: self._basis(reach, program, references) for program in reach.programs}
         for left in range(_TRIES - 1, -1, -1):
             followed = {each.program: each for each in self._store.followed()}
             due = [
@@ -301,14 +302,14 @@ class Live:
     def _tables(self, lines: Lines) -> Tables:
         return Tables(lines=lines, references=self._references())
 
-    def _basis(self, reach: Reach, program: str) -> str:
+    def _basis(self, reach: Reach, program: str, references: Mapping[str, str]) -> str:
         """Hash what a load depends on beside the lines; programs that are calculated together depend on each other."""
         together = [each for each in reach.terms if reach.way != "totals" or each.program == program]
         content = [
             headrace.__version__,
             reach.way,
             sorted(self._hashes[each.program, each.version] for each in together),
-            sorted(self._book.references().items()),
+            sorted(references.items()),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

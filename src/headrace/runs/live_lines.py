@@ -80,21 +80,34 @@ def lines_of(
     named = " OR ".join(f"{column} IN (SELECT id FROM wanted)" for column in columns)
     theirs = f"FROM {_read(found)} WHERE ({named}) AND {_bound(found)}"
     path = into / "parties.parquet"
-    if since is None:
-        con.execute(f"COPY ({theirs}) TO {_text(path)} (FORMAT parquet)")
-    else:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE taken AS {theirs} AND occurred_on >= DATE '{since}'")
-        if "original_line_id" in found.columns:
-            earlier = f"{theirs} AND occurred_on < DATE '{since}'"
-            con.execute(f"INSERT INTO taken BY NAME {earlier} AND original_line_id IN (SELECT line_id FROM taken)")
-            sales = "SELECT original_line_id FROM taken WHERE original_line_id IS NOT NULL"
+    later = "" if since is None else f" AND occurred_on >= DATE '{since}'"
+    con.execute(f"COPY ({theirs}{later}) TO {_text(path)} (FORMAT parquet)")
+    paths = [path]
+    if since is not None and "original_line_id" in found.columns:
+        earlier = f"{theirs} AND occurred_on < DATE '{since}'"
+        tied = _tied(con, theirs, path, since)
+        if tied:
+            con.register("tied", pa.table({"line_id": pa.array(sorted(tied), pa.string())}))
+            paths.append(into / "earlier.parquet")
             con.execute(
-                f"INSERT INTO taken BY NAME {earlier} AND line_id IN ({sales}) AND line_id NOT IN (SELECT line_id FROM taken)"
+                f"COPY ({earlier} AND line_id IN (SELECT line_id FROM tied)) TO {_text(paths[1])} (FORMAT parquet)"
             )
-        con.execute(f"COPY taken TO {_text(path)} (FORMAT parquet)")
-        con.execute("DROP TABLE taken")
+            con.unregister("tied")
     con.unregister("wanted")
-    return Lines(paths=(path,), columns=found.columns)
+    return Lines(paths=tuple(paths), columns=found.columns)
+
+
+def _tied(con: duckdb.DuckDBPyConnection, theirs: str, taken: Path, since: date) -> frozenset[str]:
+    """List earlier lines that are tied to what was taken: returns of its sales, and lines that may be sales of its returns."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE ties AS "
+        f"SELECT line_id, original_line_id, occurred_on < DATE '{since}' AS earlier {theirs} AND original_line_id IS NOT NULL"
+    )
+    known = f"(SELECT line_id FROM read_parquet({_text(taken)}))"
+    returns = _ids(con, f"SELECT line_id FROM ties WHERE earlier AND original_line_id IN {known}")
+    sales = _ids(con, f"SELECT original_line_id FROM ties WHERE NOT earlier AND original_line_id NOT IN {known}")
+    con.execute("DROP TABLE ties")
+    return returns | sales
 
 
 def unknown_sales(con: duckdb.DuckDBPyConnection, lines: Lines) -> frozenset[str]:

@@ -7,11 +7,14 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
-_TYPES = {"account": "bigint", "number": "bigint", "text": "text", "day": "date", "id": "uuid"}
+_TYPES = {
+    "account": "bigint", "number": "bigint", "text": "text", "day": "date", "id": "uuid", "exact": "numeric"
+}  # fmt: skip
 
 
 def matching(select: str, column: str, kind: str, values: Iterable[str] | Iterable[int], end: str = "") -> list[Any]:
@@ -30,25 +33,35 @@ def matching(select: str, column: str, kind: str, values: Iterable[str] | Iterab
 
 
 def insert(
-    table: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], *, unless_there: bool = False
+    table: str,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[Any]],
+    *,
+    unless_there: bool = False,
+    key: Sequence[str] = (),
 ) -> None:
-    """Insert rows. columns: name and kind: `account`, `number`, `text`, `day` or `id`.
+    """Insert rows. columns: name and kind: `account`, `number`, `text`, `day`, `id` or `exact` (of an ExactField).
 
     unless_there: leave out a row whose key another transaction wrote meanwhile; SQLite has one writer.
+    key: columns of a unique constraint; a row that is there with this key gets the values of the new one.
     """
     if not rows:
         return
     names = ", ".join(f'"{name}"' for name, _ in columns)
+    conflict = ""
+    if key:
+        sets = ", ".join(f'"{name}" = excluded."{name}"' for name, _ in columns if name not in key)
+        conflict = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             arrays = ", ".join(f"%s::{_TYPES[kind]}[]" for _, kind in columns)
             lists = [_array(kind, values) for (_, kind), values in zip(columns, zip(*rows, strict=True), strict=True)]
-            unless = " ON CONFLICT DO NOTHING" if unless_there else ""
-            cursor.execute(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}){unless}", lists)
+            conflict = " ON CONFLICT DO NOTHING" if unless_there else conflict
+            cursor.execute(f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}){conflict}", lists)
         else:
             places = ", ".join(["%s"] * len(columns))
             cursor.executemany(
-                f"INSERT INTO {table} ({names}) VALUES ({places})", [[*map(_stored, row)] for row in rows]
+                f"INSERT INTO {table} ({names}) VALUES ({places}){conflict}", [[*map(_stored, row)] for row in rows]
             )
 
 
@@ -73,14 +86,26 @@ def update(table: str, key: str, columns: Sequence[str], rows: Sequence[Sequence
 
 def _array(kind: str, values: Iterable[Any]) -> str:
     """Write an array as PostgreSQL reads it; the driver's own writing takes longer than all the rest."""
-    if kind != "text":
-        return "{" + ",".join(map(str, values)) + "}"
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+    if kind == "text":
+        return "{" + ",".join(map(_quoted, values)) + "}"
+    return "{" + ",".join("NULL" if value is None else _plain(value) for value in values) + "}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _quoted(value: str | None) -> str:
+    if value is None:
+        return "NULL"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _stored(value: Any) -> Any:
     """Give what Django keeps of a value in SQLite."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, uuid.UUID):
         return value.hex
     return value.isoformat() if isinstance(value, date) else value
