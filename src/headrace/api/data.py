@@ -27,7 +27,7 @@ Delivery = shape(deliveries.Shown, "Delivery", without=("findings",), parts=_COU
 shape(Finding, "Finding")
 
 
-_NOT_GIVEN: Any = Field(default=None, json_schema_extra=lambda schema: schema.pop("default"))
+_NOT_GIVEN: Any = Field(default_factory=lambda: None)
 """A form has no word for null: what there is none of is left out."""
 
 
