@@ -10,6 +10,7 @@ from hypothesis import settings as examples
 from pytest_django import Settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.pytest.lazy import get_all_tests
 
 from headrace.foundation import audit
@@ -48,6 +49,7 @@ def faults_of(person: Person, settings: Settings, many: examples) -> list[str]:
         case.call_and_validate(headers=called)
 
     for found in get_all_tests(schema=described, test_func=held, settings=many, given_kwargs=None):
+        assert isinstance(found, Ok), found
         operation, sends = found.ok()
         try:
             sends()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
+from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
@@ -177,6 +178,7 @@ def _digest(request: HttpRequest) -> str:
     if request.content_type == FORM:
         whole.update(json.dumps(sorted(request.POST.lists())).encode())
         for name, file in sorted(request.FILES.items()):
+            assert isinstance(file, File), "one file a name: the last"
             content = hashlib.sha256()
             for chunk in file.chunks():
                 content.update(chunk)

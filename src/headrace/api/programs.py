@@ -220,27 +220,30 @@ def _of_arrow(type_: Any, nullable: bool) -> Any:
     return plain | None if nullable else plain
 
 
+def _statement_columns() -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for each in STATEMENTS:
+        hidden = each.name in finalising.VENDORS_OWN
+        type_ = _of_arrow(each.type, each.nullable or hidden)
+        if each.name == "from":
+            columns["from_"] = (type_, Field(validation_alias="from", serialization_alias="from"))
+        else:
+            columns[each.name] = (type_, None if hidden else ...)
+    return columns
+
+
 StatementRow = create_model(
     "StatementRow",
     __base__=Said,
     __doc__="A row of a statement, as it was written. accrued, forecast: for people of the vendor only.",
-    **{
-        ("from_" if each.name == "from" else each.name): (
-            _of_arrow(each.type, each.nullable or each.name in finalising.VENDORS_OWN),
-            Field(
-                **({"default": None} if each.name in finalising.VENDORS_OWN else {}),
-                **({"validation_alias": "from", "serialization_alias": "from"} if each.name == "from" else {}),
-            ),
-        )
-        for each in STATEMENTS
-    },
+    **_statement_columns(),
 )
 
 
 class StatementOpened(Said):
     """A statement of a payee in a run."""
 
-    rows: list[StatementRow]  # type: ignore[valid-type]
+    rows: list[StatementRow]
 
 
 @read(router, "/statements/{run}", StatementOpened, tags=STATEMENT)

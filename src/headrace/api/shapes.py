@@ -37,7 +37,7 @@ Amount = Annotated[
 # A zero character is no text to PostgreSQL, so it is none here.
 Text = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")]
 # Even with every character escaped in JSON it fits into a request.
-LongText = Annotated[str, StringConstraints(max_length=300_000, pattern=r"^[^\x00]*$")]
+LongText = Annotated[str, StringConstraints(max_length=150_000, pattern=r"^[^\x00]*$")]
 Needed = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 
 
@@ -48,9 +48,16 @@ def _written_out(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    """Let no text and no truth value pass for a number."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a number")
+    return value
+
+
 Day = Annotated[date, BeforeValidator(_written_out)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
-Whole = Annotated[int, Field(strict=True)]
+Whole = Annotated[int, BeforeValidator(_number)]
 Truth = Annotated[bool, Field(strict=True)]
 
 
@@ -132,7 +139,7 @@ def _type_of_field(hint: Any) -> Any:
 def _type(hint: Any) -> Any:  # noqa: PLR0911 (one line a kind of annotation)
     if isinstance(hint, TypeAliasType):
         named = types.SimpleNamespace(__annotations__={"value": hint.__value__})
-        return _type(get_type_hints(named, vars(sys.modules[hint.__module__]))["value"])
+        return _type(get_type_hints(named, vars(sys.modules[str(hint.__module__)]))["value"])
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return Any

@@ -161,7 +161,7 @@ def withdraw_request(request: HttpRequest, request_id: uuid.UUID) -> HttpRespons
 def balances(request: HttpRequest) -> HttpResponse:
     """Show where everybody stands, as far as the viewer may see it."""
     wanted = {name: request.GET.get(name, "").strip() or None for name in ("program", "payee")}
-    found = live.seen(person(request), **wanted, at=timezone.now())
+    found = live.seen(person(request), program=wanted["program"], payee=wanted["payee"], at=timezone.now())
     context = {"found": found, "totals": live.totals(found.standings), "wanted": wanted}
     return render(request, "portal/balances.html", context)
 
