@@ -148,6 +148,13 @@ def test_faults_are_findings_of_the_problem(channel: Team) -> None:
     assert {each["column"] for each in told["findings"]} == {"body.given.text", "body.given.txt"}
 
 
+def test_a_zero_character_in_a_document_is_a_fault_of_it(channel: Team) -> None:
+    told = Caller.of(channel.author).post("/versions", {"text": TERMS + "\0"}, 409)
+    assert told["code"] == "terms_faulty"
+    told = Caller.of(channel.loader).post("/profiles", {"text": "profile: a\0"}, 409)
+    assert told["code"] == "bad_profile"
+
+
 def test_what_reaches_no_operation_is_a_problem_too(channel: Team) -> None:
     loader = Caller.of(channel.loader)
     assert loader.get("/nothing", 404)["code"] == "address_unknown"

@@ -13,7 +13,7 @@ from headrace.api import paging
 from headrace.api.calling import caller, read, write
 from headrace.api.paging import Paged, page_of
 from headrace.api.problems import FindingSaid
-from headrace.api.shapes import Day, Given, LongText, Said, Text, shape
+from headrace.api.shapes import Day, Document, Given, Said, Text, shape
 from headrace.engine.findings import Finding, Refusal
 from headrace.foundation import access, files
 from headrace.foundation.roles import VENDOR, Permission
@@ -52,7 +52,7 @@ class Profile(Said):
 class ProfileGiven(Given):
     """A profile as YAML. It names itself."""
 
-    text: LongText
+    text: Document
 
 
 @read(router, "/deliveries", page_of(Delivery))

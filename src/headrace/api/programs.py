@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, create_model
 from headrace.api import paging
 from headrace.api.calling import caller, read, write
 from headrace.api.paging import Paged, page_of
-from headrace.api.shapes import Amount, Day, Given, LongText, Said, Text, shape
+from headrace.api.shapes import Amount, Day, Document, Given, Said, Text, shape
 from headrace.engine.results import STATEMENTS
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
@@ -56,7 +56,7 @@ Period = shape(finalising.Period, "ProgramPeriod", asked=list[FinalisationSaid])
 class TermsGiven(Given):
     """A program document: as text in YAML or JSON."""
 
-    text: LongText
+    text: Document
 
 
 class Step(Given):
@@ -74,7 +74,7 @@ class FinaliseGiven(Given):
 class Reason(Given):
     """Why."""
 
-    reason: Annotated[LongText, Field(max_length=2000)] = Field(description="Whoever asked reads it.")
+    reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$", description="Whoever asked reads it.")]
 
 
 class Approved(Said):

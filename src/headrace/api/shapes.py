@@ -36,8 +36,8 @@ Amount = Annotated[
 
 # A zero character is no text to PostgreSQL, so it is none here.
 Text = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")]
-# Even with every character escaped in JSON it fits into a request.
-LongText = Annotated[str, StringConstraints(max_length=150_000, pattern=r"^[^\x00]*$")]
+# Even with every character escaped in JSON it fits into a request. A zero character is refused by whatever reads the document.
+Document = Annotated[str, StringConstraints(max_length=150_000)]
 Needed = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 
 
