@@ -2,11 +2,10 @@
 
 import functools
 import hashlib
-import inspect
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
@@ -15,13 +14,11 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from ninja import Router
-from ninja.files import UploadedFile
 from ninja.security import HttpBearer
 from pydantic import TypeAdapter
 
 from headrace.api.models import AnsweredCall
-from headrace.api.problems import FORM, JSON, TAKES, TooManyCalls
-from headrace.api.shapes import Given
+from headrace.api.problems import FORM, TooManyCalls
 from headrace.engine.findings import Refusal
 from headrace.foundation import access, tokens
 from headrace.foundation.acts import Actor, acting_as
@@ -78,11 +75,6 @@ def write(router: Router, path: str, response: Any, *, status: int = 200, **furt
     """Register an operation that writes, once per key. response: the shape of what it answers, with the status."""
 
     def register(view: View) -> View:
-        given = [each.annotation for each in inspect.signature(view).parameters.values()]
-        if any(get_origin(each) is Annotated and UploadedFile in get_args(each)[:1] for each in given):
-            TAKES[view.__name__] = FORM
-        elif any(isinstance(each, type) and issubclass(each, Given) for each in given):
-            TAKES[view.__name__] = JSON
         router.post(path, **_described(view, {status: response}), **further)(
             _acting(view, response, status=status, writes=True)
         )

@@ -60,7 +60,8 @@ api = Api(
     version="1",
     description="Channel incentives: the same services as the pages. Amounts are decimal strings, days ISO 8601.",
     docs_url=None,
-    urls_namespace=problems.NAMESPACE,
+    urls_namespace="api",
+    parser=problems.JsonBody(),
     auth=calling.Token(),
 )
 for _router in (data.router, programs.router, ledger.router, masters.router, administration.router):

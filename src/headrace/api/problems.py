@@ -11,13 +11,14 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.http.multipartparser import MultiPartParserError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 from pydantic import Field
 
 from headrace.api.shapes import Said
 from headrace.engine.findings import Finding, Refusal
 from headrace.portal.edge import status_of
 
-ROOT, NAMESPACE = "/api/", "api"
+ROOT = "/api/"
 TYPE = "application/problem+json"
 FINDINGS_MAX = 200
 _STATUS = {
@@ -31,8 +32,6 @@ _STATUS = {
     "job_unknown": 404,
 }
 JSON, FORM = "application/json", "multipart/form-data"
-TAKES: dict[str, str] = {}
-"""What the body of an operation is, by its id; those without a body are not here."""
 
 
 class FindingSaid(Said):
@@ -55,6 +54,20 @@ class Problem(Said):
     code: str
     detail: str
     findings: list[FindingSaid]
+
+
+class OtherBody(Exception):
+    """A body is not of the kind that the operation takes."""
+
+
+class JsonBody(Parser):
+    """Reads a body that says that it is JSON."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Read it; the framework tells what is raised here as the cause of a request that cannot be read."""
+        if request.content_type != JSON:
+            raise OtherBody
+        return super().parse_body(request)
 
 
 class TooManyCalls(Exception):
@@ -118,6 +131,8 @@ def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 def failed(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer what the framework refuses, such as a body that is no JSON."""
+    if isinstance(error.__cause__, OtherBody):
+        return problem(415, "content_type", f"The body of this operation is {JSON}.")
     return problem(error.status_code, "request_unreadable", str(error))
 
 
@@ -149,14 +164,6 @@ class Problems:
             answer["RateLimit-Limit"], answer["RateLimit-Remaining"] = str(many), str(max(0, many - bearer.calls))
         answer["Cache-Control"] = "no-store"
         return answer
-
-    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        """Refuse a body of another kind than the operation takes."""
-        match = request.resolver_match
-        takes = TAKES.get(match.url_name or "") if match and match.namespace == NAMESPACE else None
-        if takes is None or request.method != "POST" or request.content_type == takes:
-            return None
-        return problem(415, "content_type", f"The body of this operation is {takes}.")
 
 
 def _unfit(request: HttpRequest) -> HttpResponse | None:
