@@ -3,21 +3,27 @@
 import json
 import os
 import random
+import re
 import signal
+import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.server.settings")
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import connection, connections  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -30,8 +36,11 @@ from headrace.programs import versions  # noqa: E402
 from headrace.programs.models import Version  # noqa: E402
 from headrace.workflow.models import Decision, Request  # noqa: E402
 from tests.server.api_client import ROOT, token_of  # noqa: E402
-from tests.server.channel import TERMS, team  # noqa: E402
+from tests.server.channel import FEBRUARY, JANUARY, TERMS, activated, delivered, team  # noqa: E402
 from tests.server.crashing_worker import at_home_in  # noqa: E402
+
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
+EXAMPLES = re.findall(r"<!-- run as: (\w+) -->\n```\n(.*?)```", DOCS.read_text(), re.DOTALL)
 
 
 def prepare(folder: Path) -> list[Any]:
@@ -154,6 +163,37 @@ def state(_: Path) -> dict[str, Any]:
         "versions": Version.objects.count(),
         "faults": [each.message for each in audit.verify().findings],
     }
+
+
+def documented(folder: Path) -> list[Any]:
+    """Run the examples of docs/api.md against a server over HTTP; give what each printed."""
+    settings.SECURE_SSL_REDIRECT, settings.ALLOWED_HOSTS = False, ["127.0.0.1"]
+    call_command("migrate", verbosity=0)
+    with acting_as(Actor(None, "test")):
+        channel = team(people.found(emails=("ada@example.com", "ben@example.com"), at=timezone.now()))  # type: ignore[arg-type]
+        activated(channel)
+        delivered(channel, JANUARY)
+        made = {each.name: token_of(getattr(channel, each.name)) for each in fields(channel)}
+    (folder / "january.csv").write_text(FEBRUARY)
+    connections.close_all()
+    with make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        told = []
+        for who, example in EXAMPLES:
+            known = {**os.environ, "HEADRACE": f"http://127.0.0.1:{server.server_port}", "TOKEN": made[who]}
+            done = subprocess.run(
+                ["bash", "-euc", example], env=known, cwd=folder, capture_output=True, text=True, check=True
+            )
+            told.append(json.loads(done.stdout))
+        server.shutdown()
+    return told
+
+
+class Quiet(WSGIRequestHandler):
+    """A server that prints nothing."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 if __name__ == "__main__":

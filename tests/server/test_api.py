@@ -148,15 +148,22 @@ def test_faults_are_findings_of_the_problem(channel: Team) -> None:
     assert {each["column"] for each in told["findings"]} == {"body.given.text", "body.given.txt"}
 
 
+def test_a_zero_character_in_a_document_is_a_fault_of_it(channel: Team) -> None:
+    told = Caller.of(channel.author).post("/versions", {"text": TERMS + "\0"}, 409)
+    assert told["code"] == "terms_faulty"
+    told = Caller.of(channel.loader).post("/profiles", {"text": "profile: a\0"}, 409)
+    assert told["code"] == "bad_profile"
+
+
 def test_what_reaches_no_operation_is_a_problem_too(channel: Team) -> None:
     loader = Caller.of(channel.loader)
     assert loader.get("/nothing", 404)["code"] == "address_unknown"
     assert loader.call("delete", "/me", 405)["code"] == "method_not_allowed"
     assert loader.headers["Allow"] == "GET"
     assert loader.get("/balances?program=%00", 422)["code"] == "zero_character"
-    answer = Client().post("/api/v1/versions", "<x/>", content_type="text/xml", secure=True)
-    assert (answer.status_code, answer.json()["code"]) == (415, "content_type")
     headers = {"Authorization": f"Bearer {loader.secret}", "Idempotency-Key": "k"}
+    answer = Client(headers=headers).post("/api/v1/versions", "<x/>", content_type="text/xml", secure=True)
+    assert (answer.status_code, answer.json()["code"]) == (415, "content_type")
     broken = Client(headers=headers).post("/api/v1/versions", "{", content_type="application/json", secure=True)
     assert (broken.status_code, broken.json()["code"]) == (400, "request_unreadable")
 
@@ -168,7 +175,7 @@ def test_a_token_that_calls_too_often_waits(channel: Team, settings: Settings) -
     for _ in range(3):
         one.get("/me")
         # A minute that has yet to come takes the calls until then, so that none of these begins a new one.
-        TokenUse.objects.update(minute=timezone.now().timestamp() // 60 + 5)
+        TokenUse.objects.update(minute=int(timezone.now().timestamp()) // 60 + 5)
         left.append((one.headers["RateLimit-Limit"], one.headers["RateLimit-Remaining"]))
     assert left == [("3", "2"), ("3", "1"), ("3", "0")]
     assert one.get("/me", 429)["code"] == "too_many_calls"

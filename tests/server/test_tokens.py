@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.test import Client
 from django.utils import timezone
@@ -193,7 +194,7 @@ def test_the_page_makes_a_token_shows_it_once_and_ends_it(person_with: MakePerso
     weak = with_second_factor(finance)
     assert weak.post("/tokens/make", form, secure=True).status_code == 403
     finance.refresh_from_db()
-    finance.authenticator_set.all().delete()
+    Authenticator.objects.filter(user=finance).delete()
     strong = in_browser(finance)
     made = strong.post("/tokens/make", form, secure=True)
     assert made.status_code == 200

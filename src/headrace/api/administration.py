@@ -13,7 +13,7 @@ from headrace.api.calling import caller, read, write
 from headrace.api.masters import Done
 from headrace.api.paging import Paged, page_of
 from headrace.api.programs import Reason
-from headrace.api.shapes import Given, Needed, Said, Text, shape
+from headrace.api.shapes import Day, Given, Needed, Said, Text, shape
 from headrace.foundation import access, audit, jobs, people
 from headrace.foundation.people import Person
 from headrace.foundation.roles import VENDOR, Permission, Role
@@ -58,8 +58,8 @@ class RoleGiven(Given):
 
     membership: uuid.UUID
     role: Role
-    from_on: date
-    until_on: date | None = None
+    from_on: Day
+    until_on: Day | None = None
 
 
 class GrantAsked(Said):

@@ -5,11 +5,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
@@ -18,7 +18,7 @@ from ninja.security import HttpBearer
 from pydantic import TypeAdapter
 
 from headrace.api.models import AnsweredCall
-from headrace.api.problems import TooManyCalls
+from headrace.api.problems import FORM, TooManyCalls
 from headrace.engine.findings import Refusal
 from headrace.foundation import access, tokens
 from headrace.foundation.acts import Actor, acting_as
@@ -27,12 +27,6 @@ from headrace.foundation.roles import VENDOR, Permission
 
 KEY_HEADER = "Idempotency-Key"
 KEY_MAX = 200
-
-
-class Called(Protocol):
-    """A request that a token sent."""
-
-    auth: tokens.Bearer
 
 
 class Token(HttpBearer):
@@ -173,10 +167,10 @@ def _again(known: AnsweredCall, digest: str) -> HttpResponse:
 def _digest(request: HttpRequest) -> str:
     """Give what two calls have in common that ask for the same: the bounds between parts of a form may differ."""
     whole = hashlib.sha256(json.dumps([request.method, request.get_full_path()]).encode())
-    if request.content_type == "multipart/form-data":
+    if request.content_type == FORM:
         whole.update(json.dumps(sorted(request.POST.lists())).encode())
         for name, file in sorted(request.FILES.items()):
-            assert isinstance(file, UploadedFile)
+            assert isinstance(file, File), "one file a name: the last"
             content = hashlib.sha256()
             for chunk in file.chunks():
                 content.update(chunk)

@@ -1,18 +1,19 @@
 """Sales data: files that were delivered, what came of them, profiles by which they are read, stored files."""
 
 import uuid
-from datetime import date
+from typing import Any
 
 from django.http import FileResponse, HttpRequest
 from ninja import File, Form, Router
 from ninja.files import UploadedFile
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from headrace.api import paging
 from headrace.api.calling import caller, read, write
 from headrace.api.paging import Paged, page_of
 from headrace.api.problems import FindingSaid
-from headrace.api.shapes import Given, LongText, Said, Text, shape
+from headrace.api.shapes import Day, Document, Given, Said, Text, shape
 from headrace.engine.findings import Finding, Refusal
 from headrace.foundation import access, files
 from headrace.foundation.roles import VENDOR, Permission
@@ -26,6 +27,10 @@ Delivery = shape(deliveries.Shown, "Delivery", without=("findings",), parts=_COU
 shape(Finding, "Finding")
 
 
+_NOT_GIVEN: Any = Field(default_factory=lambda: None)
+"""A form has no word for null: what there is none of is left out."""
+
+
 class DeliveryForm(Given):
     """How a file is read. rows, quantity, amount: control totals of the sender. from_on, until_on: the period it replaces."""
 
@@ -34,8 +39,8 @@ class DeliveryForm(Given):
     rows: Text = ""
     quantity: Text = ""
     amount: Text = ""
-    from_on: date | None = None
-    until_on: date | None = Field(default=None, description="The first day that is not in the period.")
+    from_on: Day | SkipJsonSchema[None] = _NOT_GIVEN
+    until_on: Day | SkipJsonSchema[None] = _NOT_GIVEN
 
 
 class Profile(Said):
@@ -47,7 +52,7 @@ class Profile(Said):
 class ProfileGiven(Given):
     """A profile as YAML. It names itself."""
 
-    text: LongText
+    text: Document
 
 
 @read(router, "/deliveries", page_of(Delivery))

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Path, Router
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from headrace.api import paging
 from headrace.api.calling import caller, ledger_reader, read, write
 from headrace.api.paging import Paged, page_of
-from headrace.api.shapes import Given, Needed, Said, Text, shape
+from headrace.api.shapes import Day, Given, Instant, Needed, Said, Text, Truth, Whole, shape
 from headrace.engine.findings import Refusal
 from headrace.foundation import access, companies
 from headrace.foundation.roles import VENDOR, Permission
@@ -37,8 +37,6 @@ AccountingPeriod = shape(periods.Standing, "AccountingPeriod")
 JournalLine = shape(general_ledger.JournalLine, "JournalLine")
 Cause = shape(causes.Opened, "Cause")
 
-Day = date | None
-Instant = AwareDatetime | None
 Number = Annotated[int, Path(ge=1, lt=2**62)]
 
 
@@ -58,14 +56,14 @@ class CompanyGiven(Given):
     code: Annotated[Needed, Field(max_length=20)]
     name: Annotated[Needed, Field(max_length=200)]
     functional_currency: Text
-    fiscal_month: int = Field(default=1, ge=1, le=12)
-    fiscal_day: int = Field(default=1, ge=1, le=28)
+    fiscal_month: Whole = Field(default=1, ge=1, le=12)
+    fiscal_day: Whole = Field(default=1, ge=1, le=28)
 
 
 class BooksGiven(Given):
     """From when on the books are kept: the fiscal month that holds the day."""
 
-    first_on: date
+    first_on: Day
 
 
 class PeriodOpened(Said):
@@ -92,7 +90,7 @@ class Asked(Given):
 class Decided(Given):
     """Whether what was asked for is granted."""
 
-    approve: bool
+    approve: Truth
 
 
 class Journal(Said):
@@ -131,8 +129,8 @@ def list_account_balances(  # noqa: PLR0913, PLR0917 (what a reader may ask)
     request: HttpRequest,
     company: Text,
     page: Paged,
-    as_of: Day = None,
-    known_at: Instant = None,
+    as_of: Day | None = None,
+    known_at: Instant | None = None,
     payee: Text = "",
     program: Text = "",
     kind: Kind | None = None,
@@ -155,7 +153,7 @@ def list_account_balances(  # noqa: PLR0913, PLR0917 (what a reader may ask)
 
 @read(router, "/companies/{company}/trial-balance", page_of(Figure))
 def get_trial_balance(
-    request: HttpRequest, company: Text, page: Paged, as_of: Day = None, known_at: Instant = None
+    request: HttpRequest, company: Text, page: Paged, as_of: Day | None = None, known_at: Instant | None = None
 ) -> object:
     """Read the totals by kind of account and currency, as of a day and as known at an instant."""
     ledger_reader(request)
@@ -168,10 +166,10 @@ def get_roll_forward(
     request: HttpRequest,
     company: Text,
     page: Paged,
-    from_on: date,
-    until_on: date,
+    from_on: Day,
+    until_on: Day,
     by_currency: bool = False,
-    known_at: Instant = None,
+    known_at: Instant | None = None,
 ) -> object:
     """Read how the liability came from its opening to its closing, by program and age. until_on: not included."""
     ledger_reader(request)

@@ -14,7 +14,7 @@ from headrace.api.calling import caller, read, write
 from headrace.api.paging import Paged, page_of
 from headrace.api.problems import FindingSaid
 from headrace.api.programs import Reason, Shown
-from headrace.api.shapes import Given, Needed, Said, Text, shape
+from headrace.api.shapes import Day, Given, Needed, Said, Text, Truth, Whole, shape
 from headrace.catalogue import products, rates
 from headrace.engine.rules import ColumnType
 from headrace.foundation import access
@@ -58,7 +58,7 @@ class PartnerGiven(Given):
     code: Needed
     name: Annotated[Needed, Field(max_length=200)]
     type: Literal[tuple(TYPES)]  # type: ignore[valid-type]
-    from_on: date | None = None
+    from_on: Day | None = None
 
 
 class ValuesGiven(Given):
@@ -67,8 +67,8 @@ class ValuesGiven(Given):
     values: dict[Needed, Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]] = Field(
         min_length=1, max_length=100
     )
-    from_on: date | None = None
-    until_on: date | None = None
+    from_on: Day | None = None
+    until_on: Day | None = None
 
 
 class Taken(Said):
@@ -122,7 +122,7 @@ class ImportForm(Given):
 
     what: Needed
     source: Annotated[Needed, Field(max_length=60)]
-    from_on: date
+    from_on: Day
     table: Annotated[Text, Field(max_length=60)] = ""
     all_or_none: bool = False
 
@@ -156,7 +156,7 @@ class FieldGiven(Given):
     kind: Needed
     name: Annotated[Needed, Field(max_length=60)]
     type: ColumnType
-    internal: bool = True
+    internal: Truth = True
 
 
 class OwnerGiven(Given):
@@ -181,11 +181,11 @@ class LevelGiven(Given):
     """A level from a day on. reach, keep: rules over partner facts; an empty keep is the same as reach."""
 
     level: Annotated[Needed, Field(max_length=100)]
-    rank: int = Field(ge=0, le=1000)
+    rank: Whole = Field(ge=0, le=1000)
     reach: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")]
     keep: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")] = ""
-    notice_days: int = Field(default=0, ge=0, le=366)
-    from_on: date
+    notice_days: Whole = Field(default=0, ge=0, le=366)
+    from_on: Day
 
 
 class LevelKept(Said):
@@ -216,7 +216,7 @@ class SegmentGiven(Given):
     segment: Annotated[Needed, Field(max_length=100)]
     name: Annotated[Needed, Field(max_length=200)]
     rule: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")]
-    from_on: date
+    from_on: Day
 
 
 class SegmentKept(Said):
@@ -319,7 +319,7 @@ def list_rate_tables(request: HttpRequest, page: Paged) -> object:
 
 
 @read(router, "/rate-tables/{table}/quotes", page_of(Quote), tags=CATALOGUE)
-def list_quotes(request: HttpRequest, table: Text, day: date, page: Paged) -> object:
+def list_quotes(request: HttpRequest, table: Text, day: Day, page: Paged) -> object:
     """List the quotes of a table on a day."""
     viewer, at = caller(request)
     rows = [
@@ -450,7 +450,7 @@ def list_segments(request: HttpRequest, page: Paged) -> object:
 def preview_segment(
     request: HttpRequest,
     rule: Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]*$")],
-    day: date | None = None,
+    day: Day | None = None,
 ) -> object:
     """Try a rule: who would be in it on a day."""
     viewer, at = caller(request)

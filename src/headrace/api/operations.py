@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -59,6 +61,7 @@ api = Api(
     description="Channel incentives: the same services as the pages. Amounts are decimal strings, days ISO 8601.",
     docs_url=None,
     urls_namespace="api",
+    parser=problems.JsonBody(),
     auth=calling.Token(),
 )
 for _router in (data.router, programs.router, ledger.router, masters.router, administration.router):
@@ -68,6 +71,8 @@ for _error, _answer in (
     (ValidationError, problems.unreadable),
     (AuthenticationError, problems.unauthenticated),
     (HttpError, problems.failed),
+    (MultiPartParserError, problems.garbled),
+    (RequestDataTooBig, problems.too_large),
     (problems.TooManyCalls, problems.limited),
     (OperationalError, problems.busy),
 ):

@@ -6,9 +6,12 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http.multipartparser import MultiPartParserError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 from pydantic import Field
 
 from headrace.api.shapes import Said
@@ -28,7 +31,7 @@ _STATUS = {
     "person_unknown": 404,
     "job_unknown": 404,
 }
-_BODIES = ("application/json", "application/yaml", "multipart/form-data")
+JSON, FORM = "application/json", "multipart/form-data"
 
 
 class FindingSaid(Said):
@@ -51,6 +54,20 @@ class Problem(Said):
     code: str
     detail: str
     findings: list[FindingSaid]
+
+
+class OtherBody(Exception):
+    """A body is not of the kind that the operation takes."""
+
+
+class JsonBody(Parser):
+    """Reads a body that says that it is JSON."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Read it; the framework tells what is raised here as the cause of a request that cannot be read."""
+        if request.content_type != JSON:
+            raise OtherBody
+        return super().parse_body(request)
 
 
 class TooManyCalls(Exception):
@@ -102,8 +119,20 @@ def limited(request: HttpRequest, error: TooManyCalls) -> HttpResponse:
     return answer
 
 
+def garbled(request: HttpRequest, error: MultiPartParserError) -> HttpResponse:
+    """Answer a form that cannot be taken apart."""
+    return problem(400, "request_unreadable", "The form cannot be taken apart. Send it as multipart/form-data.")
+
+
+def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    """Answer a body that is larger than any that is taken."""
+    return problem(413, "request_too_large", "The request is too large. Deliver data as files.")
+
+
 def failed(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer what the framework refuses, such as a body that is no JSON."""
+    if isinstance(error.__cause__, OtherBody):
+        return problem(415, "content_type", f"The body of this operation is {JSON}.")
     return problem(error.status_code, "request_unreadable", str(error))
 
 
@@ -140,9 +169,6 @@ class Problems:
 def _unfit(request: HttpRequest) -> HttpResponse | None:
     if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
         return problem(422, "zero_character", "The address holds a character that is no text (U+0000). Take it out.")
-    sent = request.headers.get("Content-Length") not in (None, "", "0")
-    if sent and request.method not in ("GET", "HEAD") and request.content_type not in _BODIES:
-        return problem(415, "content_type", f"A body is one of {', '.join(_BODIES)}.")
     return None
 
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, create_model
 from headrace.api import paging
 from headrace.api.calling import caller, read, write
 from headrace.api.paging import Paged, page_of
-from headrace.api.shapes import Amount, Given, LongText, Said, Text, shape
+from headrace.api.shapes import Amount, Day, Document, Given, Said, Text, shape
 from headrace.engine.results import STATEMENTS
 from headrace.foundation import access
 from headrace.foundation.roles import VENDOR, Permission
@@ -24,7 +24,7 @@ PROGRAMS, REQUESTS, BALANCES, STATEMENT = ["programs"], ["requests"], ["balances
 
 shape(requests.Decided, "Decision")
 shape(StatementKey, "BalanceKey")
-Version = shape(versions.Shown, "Version")
+Version = shape(versions.Shown, "Version", without=("terms",))
 Request = shape(requests.Asked, "Request", facts=dict[str, Any])
 Balance = shape(Standing, "Balance")
 Change = shape(Posting, "BalanceChange")
@@ -56,7 +56,7 @@ Period = shape(finalising.Period, "ProgramPeriod", asked=list[FinalisationSaid])
 class TermsGiven(Given):
     """A program document: as text in YAML or JSON."""
 
-    text: LongText
+    text: Document
 
 
 class Step(Given):
@@ -68,13 +68,13 @@ class Step(Given):
 class FinaliseGiven(Given):
     """Which period: by its first day, null where periods have none."""
 
-    period_from: date | None
+    period_from: Day | None
 
 
 class Reason(Given):
     """Why."""
 
-    reason: LongText = Field(description="Whoever asked reads it.")
+    reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$", description="Whoever asked reads it.")]
 
 
 class Approved(Said):
@@ -220,20 +220,23 @@ def _of_arrow(type_: Any, nullable: bool) -> Any:
     return plain | None if nullable else plain
 
 
+def _statement_columns() -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for each in STATEMENTS:
+        hidden = each.name in finalising.VENDORS_OWN
+        type_ = _of_arrow(each.type, each.nullable or hidden)
+        if each.name == "from":
+            columns["from_"] = (type_, Field(validation_alias="from", serialization_alias="from"))
+        else:
+            columns[each.name] = (type_, None if hidden else ...)
+    return columns
+
+
 StatementRow = create_model(
     "StatementRow",
     __base__=Said,
     __doc__="A row of a statement, as it was written. accrued, forecast: for people of the vendor only.",
-    **{
-        ("from_" if each.name == "from" else each.name): (
-            _of_arrow(each.type, each.nullable or each.name in finalising.VENDORS_OWN),
-            Field(
-                **({"default": None} if each.name in finalising.VENDORS_OWN else {}),
-                **({"validation_alias": "from", "serialization_alias": "from"} if each.name == "from" else {}),
-            ),
-        )
-        for each in STATEMENTS
-    },
+    **_statement_columns(),
 )
 
 

@@ -5,6 +5,7 @@ exponent, days and instants ISO 8601, a trailing underscore of a Python name is 
 """
 
 import dataclasses
+import re
 import sys
 import types
 import uuid
@@ -15,6 +16,7 @@ from enum import Enum
 from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin, get_type_hints
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -34,8 +36,29 @@ Amount = Annotated[
 
 # A zero character is no text to PostgreSQL, so it is none here.
 Text = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")]
-LongText = Annotated[str, StringConstraints(max_length=1_000_000, pattern=r"^[^\x00]*$")]
+# Even with every character escaped in JSON it fits into a request. A zero character is refused by whatever reads the document.
+Document = Annotated[str, StringConstraints(max_length=150_000)]
 Needed = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
+
+
+def _written_out(value: object) -> object:
+    """Let no number pass for a day or an instant, as seconds since 1970."""
+    if not isinstance(value, str) or re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T|$)", value) is None:
+        raise ValueError("must be written as ISO 8601 says, such as 2026-01-31")
+    return value
+
+
+def _number(value: object) -> object:
+    """Let no text and no truth value pass for a number."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_out)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Truth = Annotated[bool, Field(strict=True)]
 
 
 class Said(BaseModel):
@@ -116,7 +139,7 @@ def _type_of_field(hint: Any) -> Any:
 def _type(hint: Any) -> Any:  # noqa: PLR0911 (one line a kind of annotation)
     if isinstance(hint, TypeAliasType):
         named = types.SimpleNamespace(__annotations__={"value": hint.__value__})
-        return _type(get_type_hints(named, vars(sys.modules[hint.__module__]))["value"])
+        return _type(get_type_hints(named, vars(sys.modules[str(hint.__module__)]))["value"])
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return Any

@@ -143,8 +143,26 @@ SCOPES: dict[Scope, frozenset[Permission]] = {
     Scope.READ_LEDGER: frozenset({Permission.READ_LEDGER}),
     Scope.READ_AUDIT: frozenset({Permission.READ_AUDIT}),
     Scope.DATA: frozenset({Permission.LOAD_DATA, Permission.REPAIR_DATA}),
-    Scope.PROGRAMS: frozenset({Permission.AUTHOR_TERMS, Permission.RUN_PROGRAM, Permission.ASSIGN_PROGRAM}),
-    Scope.APPROVE: frozenset({Permission.APPROVE_TERMS, Permission.APPROVE_CLAIM, Permission.APPROVE_PAYOUT}),
+    Scope.PROGRAMS: frozenset(
+        {
+            Permission.AUTHOR_TERMS,
+            Permission.RUN_PROGRAM,
+            Permission.ASSIGN_PROGRAM,
+            Permission.SET_GUARDRAILS,
+            Permission.ADJUST_EARNED,
+        }
+    ),
+    Scope.APPROVE: frozenset(
+        {
+            Permission.APPROVE_TERMS,
+            Permission.APPROVE_CLAIM,
+            Permission.APPROVE_PAYOUT,
+            Permission.APPROVE_BUDGET,
+            Permission.LOWER_EARNED,
+            Permission.WAIVE_GUARDRAIL,
+            Permission.ACCEPT_TERMS,
+        }
+    ),
     Scope.CLOSE: frozenset({Permission.FINALISE, Permission.CLOSE_PERIOD}),
     Scope.BANK: frozenset({Permission.EDIT_BANK_DATA}),
     Scope.PAY: frozenset({Permission.RELEASE_PAYMENT}),
