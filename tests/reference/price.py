@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Self
 
-from headrace.engine.terms.model import Boost, PriceChange, TableRow, Tier
+from headrace.engine.terms.model import Boost, PriceChange, TableRow, Terms, Tier
 from tests.reference.conditions import holds
 from tests.reference.facts import RETURNS
 from tests.reference.measure import Band, Entry, cap_part
@@ -282,10 +282,17 @@ def _shared_amounts(last: Entry, measure: Fraction, own_rate: Callable[[Entry], 
 
 
 def _by_card(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    cards: dict[tuple[int, int], list[Entry]] = {}
+    """Part lines by rate card; where edges or rates may be an earner's own, each earner has a card of its own."""
+    cards: dict[tuple[int, int, str | None], list[Entry]] = {}
     for entry in entries:
-        cards.setdefault((id(entry.terms), id(entry.card.tiers)), []).append(entry)
+        earner = entry.judged.earner if _has_own_cards(entry.terms) else None
+        cards.setdefault((id(entry.terms), id(entry.card.tiers), earner), []).append(entry)
     yield from cards.values()
+
+
+def _has_own_cards(terms: Terms) -> bool:
+    by_earner = terms.measure.growth is not None or terms.measure.target is not None
+    return by_earner or terms.limits.prorate in {"edges", "both"} or any(row.rate is not None for row in terms.inputs)
 
 
 def _rolling(entries: Sequence[Entry], measure: Fraction, own_rate: Callable[[Entry], Fraction | None]) -> Fraction:

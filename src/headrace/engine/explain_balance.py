@@ -243,7 +243,9 @@ def _shared_amounts(wave: Wave, s: int) -> tuple[Step, ...]:
 
     for code, query in shared_amounts(wave.plan.needs):
         if code == "rolling":
-            tiers = session.fetch(f"SELECT * FROM ({rolled_tiers()}) WHERE s = {s} ORDER BY card, position").to_pylist()
+            tiers = session.fetch(
+                f"SELECT * FROM ({rolled_tiers()}) WHERE s = {s} ORDER BY card, ladder, position"
+            ).to_pylist()
             for tier in tiers:
                 add(code, tier["amount"], {key: tier[key] for key in ("position", "base", "units", "rate", "per_unit")})
             continue

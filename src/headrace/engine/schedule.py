@@ -310,7 +310,7 @@ def share_amounts(session: Session, needs: Needs) -> None:
     """Make `shared`, what belongs to no line of its own, by scope, and `line_shares`, the lines with their part of rolling tiers.
 
     Bonuses, packages, free goods and growth go by the rate card of the scope's last line: they are added up and rounded to 6.
-    What the rolling tiers of a rate card give falls on that card's lines alone (`rolled`).
+    What the rolling tiers of a ladder give falls on the lines of that ladder alone (`rolled`).
     """
     amounts = " UNION ALL ".join(amount for code, amount in shared_amounts(needs) if code != "rolling")
     session.table(
@@ -319,26 +319,24 @@ def share_amounts(session: Session, needs: Needs) -> None:
     if not needs.rolling:
         session.view("line_shares", f"SELECT *, {_ZERO} AS rolled FROM kept_shares")
         return
-    rolled = (
-        f"SELECT s, card, {round6(f'CAST(sum(amount) AS {SHARE})')} AS amount FROM ({rolled_tiers()}) GROUP BY s, card"
-    )
+    rolled = f"SELECT s, ladder, {round6(f'CAST(sum(amount) AS {SHARE})')} AS amount FROM ({rolled_tiers()}) GROUP BY s, ladder"
     payees = (
-        f"SELECT l.s, l.card, l.payee_no, r.amount, CAST(sum(l.paid) AS {SUM}) AS base, max(l.k) AS last_k "
-        f"FROM kept_shares l JOIN ({rolled}) r ON r.s = l.s AND r.card = l.card WHERE l.earns GROUP BY ALL"
+        f"SELECT l.s, l.ladder, l.payee_no, r.amount, CAST(sum(l.paid) AS {SUM}) AS base, max(l.k) AS last_k "
+        f"FROM kept_shares l JOIN ({rolled}) r ON r.s = l.s AND r.ladder = l.ladder WHERE l.earns GROUP BY ALL"
     )
-    whole = "OVER (PARTITION BY s, card)"
+    whole = "OVER (PARTITION BY s, ladder)"
     summed = (
-        f"SELECT *, CAST(sum(base) {in_order('s, card', 'payee_no')} AS {SUM}) AS base_upto, "
+        f"SELECT *, CAST(sum(base) {in_order('s, ladder', 'payee_no')} AS {SUM}) AS base_upto, "
         f"CAST(sum(base) {whole} AS {SUM}) AS card_base, max(last_k) {whole} AS card_k FROM ({payees})"
     )
     part = part_by_base("amount", "base_upto", "base", "card_base", "last_k = card_k")
-    session.table("rolled_parts", f"SELECT s, card, payee_no, base, last_k, {part} AS amount FROM ({summed})")
+    session.table("rolled_parts", f"SELECT s, ladder, payee_no, base, last_k, {part} AS amount FROM ({summed})")
     part = part_by_base("p.amount", "l.card_upto", "l.paid", "p.base", "l.k = p.last_k")
     session.table(
         "line_shares",
         f"SELECT l.* EXCLUDE (card_upto), CASE WHEN l.earns AND p.amount IS NOT NULL THEN {part} ELSE {_ZERO} END AS rolled "
-        f"FROM (SELECT *, CAST(sum(paid) {in_order('s, card, payee_no')} AS {SUM}) AS card_upto FROM kept_shares) l "
-        "LEFT JOIN rolled_parts p ON p.s = l.s AND p.card = l.card AND p.payee_no = l.payee_no",
+        f"FROM (SELECT *, CAST(sum(paid) {in_order('s, ladder, payee_no')} AS {SUM}) AS card_upto FROM kept_shares) l "
+        "LEFT JOIN rolled_parts p ON p.s = l.s AND p.ladder = l.ladder AND p.payee_no = l.payee_no",
     )
 
 
@@ -373,13 +371,13 @@ def shared_amounts(needs: Needs) -> list[tuple[str, str]]:
 def rolled_tiers() -> str:
     """Write the query of what each reached rolling tier pays on the base, clipped where the next one starts.
 
-    Columns: s, card, position, base, units, rate, per_unit, amount.
+    Columns: s, card, ladder, position, base, units, rate, per_unit, amount.
     """
     clipped = "least(f.total, r.high)"
     base, units = share("f.base", clipped, "f.total"), share("f.units", clipped, "f.total")
     part = f"{product_rate(base, 'r.rate')} + {product_line(f'CAST({units} AS DECIMAL(18, 6))', 'r.per_unit')}"
     return (
-        f"SELECT f.s, f.card, r.position, {base} AS base, {units} AS units, r.rate, r.per_unit, {part} AS amount "
+        f"SELECT f.s, f.card, f.ladder, r.position, {base} AS base, {units} AS units, r.rate, r.per_unit, {part} AS amount "
         "FROM finals f JOIN card_terms t ON t.card = f.card JOIN rungs r ON r.ladder = f.ladder "
         "AND (f.total > r.low OR (f.total = r.low AND NOT r.low_open)) "
         f"WHERE t.mode = {ROLLING} AND f.total > 0"
