@@ -19,6 +19,7 @@ from headrace.workflow import requests
 from headrace.workflow.models import Request
 from tests.server.channel import Team, team, work
 from tests.server.conftest import Admins
+from tests.server.master import load
 from tests.server.shop import FAULTY, HEAD, loader_too, opened, row_of, shop_file
 from tests.server.test_routes import with_second_factor
 
@@ -233,9 +234,19 @@ def test_who_may_not_repair_is_refused_and_what_is_not_there_does_not_exist(chan
     assert refused(repairing.correct, row=delivery.pk, values={}, by=channel.loader) == "row_unknown"
     assert refused(repairing.send_again, delivery=row, by=channel.loader) == "delivery_unknown"
     assert refused(repairing.correct, row=row, values={"colour": "red"}, by=channel.loader) == "column_unknown"
-    assert refused(repairing.correct, row=row, values={}, by=channel.loader) == "nothing_changed"
     assert refused(repairing.ignore, row=row, reason=" ", by=channel.loader) == "reason_missing"
     assert refused(repairing.release, row=row, reason="meant", by=channel.loader) == "row_rejected"
+
+
+def test_a_row_is_judged_anew_when_what_it_lacked_is_there(channel: Team) -> None:
+    delivery = shop_file(channel)
+    row = row_of(delivery, 3)
+    assert repairing.correct(row=row, values={}, by=channel.loader, at=timezone.now()) == "waiting"
+    load("partner", "partner_id,name\nAcme Incorp.,Acme\n", channel.loader, at=timezone.now())
+    work()
+    assert repairing.correct(row=row, values={}, by=channel.loader, at=timezone.now()) == "ready"
+    seen = DeskRow.objects.get(pk=row)
+    assert (seen.corrected, seen.editors, seen.round) == (None, [], 2)
 
 
 def test_a_file_that_is_held_as_a_whole_cannot_be_waved_through(channel: Team) -> None:

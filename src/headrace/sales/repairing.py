@@ -40,15 +40,13 @@ _OPEN = (DeskRow.State.WAITING, DeskRow.State.READY)
 
 
 def correct(*, row: uuid.UUID, values: Mapping[str, str], by: Person, at: datetime) -> str:
-    """Correct cells of a row, by the names of its columns, and judge it anew; gives its state.
+    """Correct cells of a row, by the names of its columns, and judge it anew; gives its state. Without values it is judged only.
 
     `ready` to be sent, `waiting` where faults are left, `asked` where the change of quantity or amount takes a second person.
     """
     access.require(by, VENDOR, Permission.REPAIR_DATA, at.date())
     seen = _seen(row)
     cells = _with(seen, values)
-    if cells == (seen.corrected or seen.cells):
-        raise Refusal("nothing_changed", "No value is other than it was. Correct one, or ignore the row with a reason.")
     return _judge(seen, cells, released=False, reason="", by=by, at=at, act="correct_row")
 
 
@@ -216,7 +214,7 @@ def _judge(seen: DeskRow, cells: list[str], *, released: bool, reason: str, by: 
         if (row.round, row.state, row.corrected) != (seen.round, seen.state, seen.corrected):
             raise Refusal("row_changed", f"Row {row.row} was changed meanwhile. Load the page again.")
         changes = waiting.changed([row])
-        if cells != row.cells:
+        if cells != (row.corrected or row.cells):
             row.corrected = cells
             row.editors = sorted({*row.editors, str(by.pk)})
         row.released, row.reason, row.decided_by, row.decided_at = released, reason, by, at
