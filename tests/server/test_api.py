@@ -11,11 +11,11 @@ from pytest_django import Settings
 
 from headrace.foundation import audit, tokens
 from headrace.foundation.models import ApiToken, AuditEntry, AuditLink, TokenUse
-from headrace.foundation.roles import Role, Scope
+from headrace.foundation.roles import Scope
 from headrace.sales.models import Delivery
 from tests.server.api_client import Caller, filled, token_of
 from tests.server.channel import JANUARY, TERMS, Team, team, work
-from tests.server.conftest import Admins, MakePerson
+from tests.server.conftest import Admins
 from tests.server.test_routes import with_second_factor
 
 
@@ -202,9 +202,9 @@ LISTS = [
 ]  # fmt: skip
 
 
-def test_lists_are_read_page_by_page_to_the_same_end(channel: Team, person_with: MakePerson) -> None:
+def test_lists_are_read_page_by_page_to_the_same_end(channel: Team) -> None:
     filled(channel)
-    auditor = Caller.of(person_with(Role.AUDITOR))
+    auditor = Caller.of(channel.auditor)
     for path in LISTS:
         whole = auditor.get(f"{path}size=200")["items"]
         assert len(whole) > 1, path

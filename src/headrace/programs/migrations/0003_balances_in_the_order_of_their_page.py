@@ -4,18 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('programs', '0002_append_only'),
+        ("programs", "0002_append_only"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='livestatement',
-            name='live_by_program',
+            model_name="livestatement",
+            name="live_by_program",
         ),
         migrations.AddIndex(
-            model_name='livestatement',
-            index=models.Index(models.F('program'), models.F('payee_id'), models.F('period_from'), name='live_by_program'),
+            model_name="livestatement",
+            index=models.Index(
+                models.F("program"), models.F("payee_id"), models.F("period_from"), name="live_by_program"
+            ),
         ),
     ]
