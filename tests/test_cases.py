@@ -102,6 +102,7 @@ WITHOUT_FIGURES = {
     "schedule.boosts.name",
     "schedule.free_goods.product",
     "limits.guarantee.paid",
+    "accepted",  # who is enrolled is then decided by the application
     "settle.claim",
     "settle.every",
     "settle.tolerance",

@@ -25,6 +25,7 @@ def test_an_installation_is_set_up_proven_and_found_out_when_touched(tmp_path: P
             "administrators",
             "audit trail",
             "books",
+            "alarms",
             "jobs",
             "lake",
             "files",
