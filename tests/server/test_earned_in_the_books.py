@@ -28,7 +28,7 @@ from tests.server.master import load
 from tests.server.test_routes import with_second_factor
 
 pytestmark = pytest.mark.django_db
-STATEMENTS_MAX = 36
+STATEMENTS_MAX = 37
 """Those of live balances, and those of one entry with its link in the audit trail."""
 RETURNED = HEADER + "a3,return,sell_through,2026-03-05,A,K1,-1,-600,USD\n"
 
