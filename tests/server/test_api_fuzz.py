@@ -1,10 +1,13 @@
 """The API against its own document: whatever is sent, it answers as documented and never falls over."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 from pytest_django import Settings
@@ -22,6 +25,16 @@ from tests.server.conftest import Admins, MakePerson
 
 FEW = examples(max_examples=3, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 MANY = examples(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(autouse=True)
+def one_connection() -> Iterator[None]:
+    """Keep the connection of the test over all requests, as Django's own client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
