@@ -14,7 +14,7 @@ from tests.server.installed import Installation
 
 START = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'headrace.server.settings'; django.setup()\n"
 HEAD = """
-import json, os, pathlib, signal, sys, time
+import json, os, signal, sys
 from datetime import date
 from decimal import Decimal as D
 from io import BytesIO
@@ -86,9 +86,8 @@ def tried(act):
         return refusal.code
     return "done"
 
-pathlib.Path(f"ready-{NAME}").touch()
-while not pathlib.Path("go").exists():
-    time.sleep(0.001)
+print("READY", flush=True)
+sys.stdin.readline()
 at = timezone.now()
 with acting_as(Actor(me.pk, "test", None)):
     waiting = Request.objects.get(kind="adjustment")
@@ -165,13 +164,18 @@ def test_two_deciders_at_once_do_each_thing_once(installation: Installation) -> 
     started = [
         subprocess.Popen(
             [sys.executable, "-c", f"{START}{HEAD}NAME, VERSION = {name!r}, {version}\n{RACE}"],
-            env=installation.environment, cwd=installation.home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=installation.environment, cwd=installation.home, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
         )
         for name, version in (("analyst", 2), ("controller", 3))
     ]  # fmt: skip
-    while not all((installation.home / f"ready-{name}").exists() for name in ("analyst", "controller")):
-        assert all(process.poll() is None for process in started), [process.communicate() for process in started]
-    (installation.home / "go").touch()
+    for process in started:
+        assert process.stdout is not None
+        assert any("READY" in line for line in process.stdout), process.wait()
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
     ends = [(process.communicate(timeout=300)[0], process.returncode) for process in started]
     assert [code for _, code in ends] == [0, 0], ends
     told = [json.loads(text.partition("LOOK")[2].splitlines()[0]) for text, _ in ends]
